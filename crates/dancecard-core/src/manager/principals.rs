@@ -1,0 +1,185 @@
+//! All the sessions of one principal: looked at, ended, counted.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+use sha2::{Digest, Sha256};
+
+use super::SessionManager;
+use crate::error::Result;
+use crate::id::RecordKey;
+use crate::observe::EventKind;
+use crate::policy::AtLimit;
+use crate::record::{Entry, Meta, Principal, Record, Version};
+use crate::store::{BoxStream, ListQuery, Store, WriteMode};
+
+/// How often the list is looked at again because someone signed in meanwhile.
+const MAX_ROUNDS: usize = 8;
+
+/// How long the mark of an "end all" is kept: far longer than any sign-in takes.
+const MARK_LIFETIME: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+
+impl SessionManager {
+    /// The sessions there are, live ones only. A stream that can't be begun yields one error.
+    ///
+    /// # Errors
+    /// Items are [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) when the engine can't list, or has no
+    /// principal index and one is asked for.
+    pub fn list(&self, query: ListQuery) -> BoxStream<'_, Result<Entry>> {
+        Box::pin(Living { entries: self.0.store.list(query), manager: self })
+    }
+
+    /// The live sessions of a principal, in the order in which they began: a device list.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) when the engine has no principal index.
+    #[doc(alias("devices", "sessions_of_user"))]
+    pub async fn sessions_of(&self, who: &Principal) -> Result<Vec<Entry>> {
+        let mut found = Vec::new();
+        let mut entries = self.list(ListQuery::of(who.clone()));
+        while let Some(entry) = next(&mut entries).await {
+            found.push(entry?);
+        }
+        found.sort_by(|a, b| (a.meta.created_at(), &a.key).cmp(&(b.meta.created_at(), &b.key)));
+        Ok(found)
+    }
+
+    /// Ends one session of a principal; `false` when it is not, or no longer, theirs.
+    ///
+    /// # Errors
+    /// Those of [`SessionManager::end`].
+    pub async fn end_one(&self, who: &Principal, key: &RecordKey) -> Result<bool> {
+        let found = self.0.store.load(key).await?;
+        let theirs = found.filter(|found| found.written_meta().principal() == Some(who));
+        match theirs {
+            Some(found) => self.end_from(key, Some(found.version().clone())).await,
+            None => Ok(false),
+        }
+    }
+
+    /// Ends all sessions of a principal, and says how many there were.
+    ///
+    /// There is one moment, while this runs, from which on no session of the principal lives that began before: a
+    /// sign-in under way then finds the mark that is left, and undoes itself. One that begins later counts as later.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) when the engine has no principal index;
+    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable), and then some may live.
+    #[doc(alias("revoke_all", "sign_out_everywhere"))]
+    pub async fn end_all(&self, who: &Principal) -> Result<usize> {
+        self.end_others(who, None).await
+    }
+
+    /// Ends all sessions of a principal but one.
+    ///
+    /// # Errors
+    /// Those of [`SessionManager::end_all`].
+    pub async fn end_others(&self, who: &Principal, keep: Option<&RecordKey>) -> Result<usize> {
+        let mut total = self.end_listed(who, keep).await?;
+        self.leave_mark(who).await?;
+        // Whoever had stored a session before the mark is listed now; whoever had only begun to, finds the mark.
+        for _ in 0..MAX_ROUNDS {
+            match self.end_listed(who, keep).await? {
+                0 => break,
+                ended => total += ended,
+            }
+        }
+        Ok(total)
+    }
+
+    async fn end_listed(&self, who: &Principal, keep: Option<&RecordKey>) -> Result<usize> {
+        let mut ended = 0;
+        for entry in self.sessions_of(who).await? {
+            if keep != Some(&entry.key) && self.end_from(&entry.key, Some(entry.version)).await? {
+                ended += 1;
+            }
+        }
+        Ok(ended)
+    }
+
+    /// Changes the generation of a principal: the version of a record under a key of its own.
+    async fn leave_mark(&self, who: &Principal) -> Result<()> {
+        let now = self.now();
+        loop {
+            let mode = match self.generation(who).await? {
+                Some(version) => WriteMode::Update(version),
+                None => WriteMode::Create,
+            };
+            let meta = Meta::new(now, now.saturating_add(MARK_LIFETIME)).into_retired(None);
+            match self.0.store.write(&self.mark_key(who), Record::new(meta, Vec::new()), mode).await {
+                Err(error) if error.is_conflict() => {}
+                done => return done.map(drop),
+            }
+        }
+    }
+
+    /// Which "end all" was the last one for a principal; each has a version that was never there before.
+    pub(super) async fn generation(&self, who: &Principal) -> Result<Option<Version>> {
+        let mark = self.0.store.load(&self.mark_key(who)).await?;
+        Ok(mark.map(|mark| mark.version().clone()))
+    }
+
+    fn mark_key(&self, who: &Principal) -> RecordKey {
+        let hash = Sha256::new()
+            .chain_update(b"dancecard generation\0")
+            .chain_update(self.0.namespace.as_bytes())
+            .chain_update([0])
+            .chain_update(who.as_str().as_bytes());
+        RecordKey::new(&hash.finalize())
+    }
+
+    pub(super) fn guards_sign_in(&self) -> bool {
+        self.0.capabilities.principal_index.is_supported()
+    }
+
+    /// Applies the limit of sessions per principal after a sign-in; `false` when the new session is the one that goes.
+    ///
+    /// All sign-ins count the same list in the same order, so that of several at once the right ones stay.
+    pub(super) async fn keep_limit(&self, who: &Principal, new: &RecordKey) -> Result<bool> {
+        let Some((limit, at_limit)) = self.0.policy.max_sessions else { return Ok(true) };
+        let mut entries = self.sessions_of(who).await?;
+        match at_limit {
+            AtLimit::EndOldest => {}
+            AtLimit::EndIdlest => {
+                entries.sort_by_key(|entry| (entry.meta.last_seen(), entry.meta.created_at()))
+            }
+            AtLimit::RefuseNew => entries.reverse(),
+        }
+        let surplus = entries.len().saturating_sub(limit);
+        let mut stays = true;
+        for entry in entries.into_iter().take(surplus) {
+            stays &= entry.key != *new;
+            self.end_from(&entry.key, Some(entry.version)).await?;
+        }
+        if !stays {
+            self.tell(EventKind::SignInUndone, Some(new));
+        }
+        Ok(stays)
+    }
+}
+
+/// Leaves out what has expired, and the markers of what has ended.
+struct Living<'a> {
+    entries: BoxStream<'a, Result<Entry>>,
+    manager: &'a SessionManager,
+}
+
+impl Stream for Living<'_> {
+    type Item = Result<Entry>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            match self.entries.as_mut().poll_next(context) {
+                Poll::Ready(Some(Ok(entry)))
+                    if entry.meta.is_retired() || entry.meta.is_expired(self.manager.now()) => {}
+                other => return other,
+            }
+        }
+    }
+}
+
+async fn next<T>(stream: &mut BoxStream<'_, T>) -> Option<T> {
+    poll_fn(|context| stream.as_mut().poll_next(context)).await
+}

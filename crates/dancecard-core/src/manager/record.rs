@@ -1,0 +1,106 @@
+//! The records that a commit writes.
+
+use super::SessionManager;
+use crate::clock::Timestamp;
+use crate::document::Document;
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::RecordKey;
+use crate::policy;
+use crate::record::{Meta, Record};
+use crate::session::State;
+use crate::store::Store;
+
+/// How long the marker of a session that ended, or got another id, stays: longer than a request that was under way.
+/// While it is there, nobody is told to drop a cookie that may be the successor's by now.
+const LINGER: std::time::Duration = std::time::Duration::from_secs(60);
+
+impl SessionManager {
+    /// The data of a session after its changes, or `None` when they change nothing.
+    pub(super) fn merge(&self, state: &State) -> Result<Option<Vec<u8>>> {
+        let payload = match state.base() {
+            None => self.fresh_payload(state)?,
+            Some(base) => {
+                let opened = Document::of(base.payload());
+                let flat = state.delta.flatten(opened)?;
+                let tag = base.versioned.written_meta().codec();
+                if tag == self.writer().tag() {
+                    self.writer().encode(Some(base.versioned.payload()), flat.changes())?
+                } else if flat.changes().iter().next().is_none() && !flat.changes().clears() {
+                    None
+                } else {
+                    let whole = flat.over_all_of(Document::expect(base.payload())?)?;
+                    self.writer().encode(None, whole.changes())?
+                }
+            }
+        };
+        payload.map(|payload| self.check_size(payload)).transpose()
+    }
+
+    fn fresh_payload(&self, state: &State) -> Result<Option<Vec<u8>>> {
+        let flat = state.delta.flatten(None)?;
+        if flat.changes().iter().all(|change| change.value().is_none()) {
+            return Ok(None);
+        }
+        self.writer().encode(None, flat.changes())
+    }
+
+    fn check_size(&self, payload: Vec<u8>) -> Result<Vec<u8>> {
+        let limit = self.0.capabilities.max_payload.unwrap_or(usize::MAX).min(self.0.policy.max_payload);
+        if payload.len() <= limit {
+            return Ok(payload);
+        }
+        let detail = format!("{} bytes, where {limit} are allowed", payload.len());
+        Err(Error::new(ErrorKind::TooLarge, "commit").with_engine(self.0.store.engine()).with_detail(detail))
+    }
+
+    /// The data of a session that is written for other reasons than its data.
+    pub(super) fn payload_or_same(&self, state: &State, merged: Option<Vec<u8>>) -> Result<Vec<u8>> {
+        match (merged, state.base()) {
+            (Some(payload), _) => Ok(payload),
+            (None, Some(base)) => Ok(base.versioned.payload().to_vec()),
+            (None, None) => {
+                Ok(self.writer().encode(None, crate::delta::Delta::default().changes())?.unwrap_or_default())
+            }
+        }
+    }
+
+    fn codec_of(&self, state: &State, rewritten: bool) -> crate::record::CodecTag {
+        let kept = state.base().filter(|_| !rewritten);
+        kept.map_or(self.writer().tag(), |base| base.versioned.written_meta().codec())
+    }
+
+    /// The record of a session that goes on.
+    pub(super) fn updated(&self, state: &State, merged: Option<Vec<u8>>, now: Timestamp) -> Result<Record> {
+        let codec = self.codec_of(state, merged.is_some());
+        let meta = state.base().map_or_else(|| Meta::new(now, now), |base| base.versioned.meta());
+        let meta = match state.lifetime {
+            Some(lifetime) => lifetime.begin(meta, now),
+            None => policy::seen(meta, now),
+        };
+        Ok(Record::new(meta.with_codec(codec), self.payload_or_same(state, merged)?))
+    }
+
+    /// The record of a session that begins: for a visitor, or at a sign-in, where the limits start again.
+    pub(super) fn begun(&self, state: &State, merged: Option<Vec<u8>>, now: Timestamp) -> Result<Record> {
+        let lifetime = state.lifetime.unwrap_or(self.0.policy.lifetime);
+        let codec = self.codec_of(state, merged.is_some());
+        let meta = lifetime.begin(Meta::new(now, now), now).with_principal(state.principal.clone());
+        let meta = match &state.device {
+            Some(device) => meta.with_device(device.0.as_deref(), device.1.as_deref()),
+            None => meta,
+        };
+        Ok(Record::new(meta.with_codec(codec), self.payload_or_same(state, merged)?))
+    }
+
+    /// The marker of a session that got another id. Reads go on to the successor for the grace; an end always does.
+    pub(super) fn moved(&self, successor: &RecordKey, grace: std::time::Duration, now: Timestamp) -> Record {
+        let expires_at = now.saturating_add(grace.max(LINGER));
+        let meta = Meta::new(now, expires_at).with_absolute_at(now.saturating_add(grace));
+        Record::new(meta.into_retired(Some(successor.clone())), Vec::new())
+    }
+
+    /// The marker of a session that ended.
+    pub(super) fn ended(&self, now: Timestamp) -> Record {
+        Record::new(Meta::new(now, now.saturating_add(LINGER)).into_retired(None), Vec::new())
+    }
+}

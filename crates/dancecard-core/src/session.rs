@@ -1,0 +1,381 @@
+//! The handle that a request handler holds.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::{Mutex, MutexGuard};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::document::{Redacted, corrupt};
+use crate::error::{Error, ErrorKind, Result};
+use crate::manager::{Committed, Ending, SessionManager, Tokens, commit};
+use crate::observe::Fingerprint;
+use crate::plan::Intent;
+use crate::policy::Lifetime;
+use crate::record::{Meta, Principal};
+
+mod live;
+mod loaded;
+mod state;
+mod typed;
+
+pub use live::LiveSession;
+pub use loaded::Loaded;
+pub(crate) use state::{Outgoing, Place, Present, State};
+pub use typed::Typed;
+
+/// One visitor's session, for the length of one request. A clone is another handle on the same session.
+///
+/// Reads are asynchronous, because the first one may ask the engine; writes are not, because they only record what is
+/// wanted. Nothing is stored until the response is ready, or [`Session::save`] is called, and then once: the changes
+/// are made on top of whatever other requests stored in the meantime, key by key.
+///
+/// ```
+/// # use dancecard_core::{MemoryStore, SessionManager};
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), dancecard_core::Error> {
+/// # let manager = SessionManager::new(MemoryStore::new());
+/// # let session = manager.open([]);
+/// session.set("theme", "dark")?;
+/// session.update("visits", |count: &mut u32| *count += 1)?;
+/// assert_eq!(session.get::<String>("theme").await?.as_deref(), Some("dark"));
+/// assert_eq!(session.get::<u32>("visits").await?, Some(1));
+/// session.sign_in("ada")?;
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+/// Every method that reads can fail with [`ErrorKind::Unavailable`] or [`ErrorKind::Corrupt`] when it has to ask the
+/// engine. Every method that writes fails with [`ErrorKind::Sealed`] once the response was decided, instead of losing
+/// the write in silence.
+///
+/// # Cancel safety
+/// Dropping the future of a read changes nothing. Dropping that of a commit leaves the stored session as it was or as
+/// it was to be, never a mixture.
+#[derive(Clone)]
+pub struct Session {
+    pub(crate) shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) manager: SessionManager,
+    pub(crate) tokens: Tokens,
+    /// Held while the engine is asked or told, so that a request asks once and commits once.
+    pub(crate) gate: tokio::sync::Mutex<()>,
+    used: AtomicBool,
+    state: Mutex<State>,
+}
+
+/// How far a session has come. It says nothing about who it is.
+#[non_exhaustive]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// The visitor has no session, and nothing was written.
+    Fresh,
+    /// There may be a session; nobody has looked.
+    Unloaded,
+    /// The session was read, and not changed.
+    Loaded,
+    /// There is something to store.
+    Dirty,
+    /// The session is to be ended.
+    Destroyed,
+    /// The response was decided.
+    Sealed,
+}
+
+impl Session {
+    pub(crate) fn new(manager: SessionManager, tokens: Tokens, place: Place) -> Self {
+        let state = Mutex::new(State::new(place));
+        let gate = tokio::sync::Mutex::const_new(());
+        Self { shared: Arc::new(Shared { manager, tokens, gate, used: AtomicBool::new(false), state }) }
+    }
+
+    /// The value of a key, or `None` where there is none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Value`] when the value is not a `T`.
+    #[doc(alias = "read")]
+    pub async fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
+        self.shared.read(key, parse).await?
+    }
+
+    /// The value of a key, which is removed: for what is shown once.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Value`] when the value is not a `T`; it is kept then.
+    #[doc(alias("flash", "pop", "pull"))]
+    pub async fn take<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
+        let found = self.get(key).await?;
+        if found.is_some() {
+            self.remove(key)?;
+        }
+        Ok(found)
+    }
+
+    /// All keys, in no particular order.
+    pub async fn keys(&self) -> Result<Vec<String>> {
+        self.shared.load_if_needed().await?;
+        self.shared.state().keys(&self.shared.manager)
+    }
+
+    /// Sets a key. Nothing is asked of the engine; a value that is already there will not be written again.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Value`] when the value can't be represented as JSON.
+    #[doc(alias("insert", "write", "put"))]
+    pub fn set(&self, key: &str, value: impl Serialize) -> Result<()> {
+        self.shared.change(|state| state.delta.set(key, &value))
+    }
+
+    /// Removes a key.
+    #[doc(alias = "delete")]
+    pub fn remove(&self, key: &str) -> Result<()> {
+        self.shared.change(|state| state.delta.remove(key))
+    }
+
+    /// Changes a value where it is stored: when another request changes it at the same time, the closure is run again
+    /// on what that request left, so that no change is lost. A missing value begins as `T::default()`.
+    ///
+    /// The closure may run several times, and must not use the session itself.
+    ///
+    /// # Errors
+    /// When the change is made, [`ErrorKind::Value`] if the stored value is not a `T`.
+    #[doc(alias("modify", "increment", "counter"))]
+    pub fn update<T>(&self, key: &str, f: impl Fn(&mut T) + Send + Sync + 'static) -> Result<()>
+    where
+        T: Serialize + DeserializeOwned + Default + 'static,
+    {
+        let apply = move |stored: Option<&[u8]>| {
+            let mut value = parse::<T>(stored)?.unwrap_or_default();
+            f(&mut value);
+            serde_json::to_vec(&value).map_err(|e| value_error("update", &e))
+        };
+        self.shared.change(|state| state.delta.apply(key, Arc::new(apply)))
+    }
+
+    /// Removes all keys, also those that other requests add before this one commits. Id and principal stay.
+    pub fn clear(&self) -> Result<()> {
+        self.shared.change(|state| {
+            state.delta.clear();
+            Ok(())
+        })
+    }
+
+    /// A view of one key with a fixed type.
+    pub fn typed<T>(&self, key: &'static str) -> Typed<T> {
+        Typed::new(self.clone(), key)
+    }
+
+    /// Gives the session a new id when the response is ready. The old one stops at once.
+    #[doc(alias("regenerate", "renew", "cycle_key", "change_session_id", "RenewToken", "changeSessionId"))]
+    pub fn cycle_id(&self) -> Result<()> {
+        self.shared.change(|state| {
+            state.intend(Intent::Cycle);
+            Ok(())
+        })
+    }
+
+    /// Binds the session to a principal, and gives it a new id, inseparably: the id from before the sign-in has no
+    /// rights. Data of a visitor is kept; data of *another* principal is not.
+    ///
+    /// Source: OWASP ASVS 5.0, 7.2.4.
+    #[doc(alias("login", "authenticate"))]
+    pub fn sign_in(&self, who: impl Into<Principal>) -> Result<()> {
+        let who = who.into();
+        self.shared.change(|state| {
+            state.intend(Intent::SignIn);
+            state.principal = Some(who);
+            Ok(())
+        })
+    }
+
+    /// Sets how long this session lives, from now on, for example longer where the user asked to be remembered.
+    #[doc(alias("remember_me", "set_expiry"))]
+    pub fn set_lifetime(&self, lifetime: Lifetime) -> Result<()> {
+        self.shared.change(|state| {
+            state.lifetime = Some(lifetime);
+            Ok(())
+        })
+    }
+
+    /// Ends the session, whatever else was done to it and whatever other requests are doing to it. What is written
+    /// afterwards goes to a new, anonymous session.
+    #[doc(alias("logout", "sign_out", "invalidate", "flush", "purge", "reset_session"))]
+    pub fn destroy(&self) -> Result<()> {
+        self.shared.change(|state| {
+            state.destroy();
+            Ok(())
+        })
+    }
+
+    /// Ends all other sessions of this session's principal, now, and says how many. This one stays.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] when the engine has no principal index.
+    #[doc(alias = "sign_out_of_the_rest")]
+    pub async fn sign_out_others(&self) -> Result<usize> {
+        let Some(who) = self.principal().await? else { return Ok(0) };
+        let own = self.shared.state().key().cloned();
+        self.shared.manager.end_others(&who, own.as_ref()).await
+    }
+
+    /// Who is signed in.
+    pub async fn principal(&self) -> Result<Option<Principal>> {
+        self.shared.load_if_needed().await?;
+        Ok(self.shared.state().principal().cloned())
+    }
+
+    /// When the session began and ends, whose it is, and on what device; `None` before it is stored.
+    pub async fn meta(&self) -> Result<Option<Meta>> {
+        self.shared.load_if_needed().await?;
+        Ok(self.shared.state().present().map(|present| present.versioned.meta()))
+    }
+
+    /// Reads the session, so that values can be had without waiting.
+    pub async fn load(&self) -> Result<Loaded> {
+        self.shared.load_if_needed().await?;
+        Ok(Loaded::new(self.clone()))
+    }
+
+    /// Stores what was changed so far, before the response is ready. The session can still be changed afterwards.
+    ///
+    /// # Errors
+    /// Those of a commit: [`ErrorKind::Conflict`] when others kept getting in first, [`ErrorKind::TooLarge`],
+    /// [`ErrorKind::Full`], [`ErrorKind::Unavailable`]. What was not stored is kept for the next attempt.
+    /// [`ErrorKind::Ended`] when the session ended in the meantime and the changes were dropped.
+    ///
+    /// # Cancel safety
+    /// Changes stay recorded if the future is dropped, and are made by the next commit; one with an `update` in it is
+    /// refused then, since the update may have happened.
+    #[doc(alias("commit", "flush"))]
+    pub async fn save(&self) -> Result<()> {
+        self.mark_used();
+        commit(&self.shared, Ending::Save).await.map(drop)
+    }
+
+    /// A handle for a connection that outlives the response: a stream, server-sent events, a websocket.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ended`] when there is no stored session to hold on to: call [`Session::save`] first.
+    #[doc(alias("websocket", "sse", "stream"))]
+    pub fn live(&self) -> Result<LiveSession> {
+        let state = self.shared.state();
+        let key = state.key().cloned().or_else(|| self.shared.manager.only_key(&self.shared.tokens));
+        let key =
+            key.filter(|_| state.may_be_stored()).ok_or_else(|| Error::new(ErrorKind::Ended, "live"))?;
+        drop(state);
+        Ok(LiveSession::new(self.shared.manager.clone(), key))
+    }
+
+    /// How far the session has come. Asks nothing of the engine.
+    pub fn status(&self) -> Status {
+        self.shared.state().status()
+    }
+
+    /// What stands for this session in logs, once it is loaded or stored.
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
+        self.shared.state().key().map(|key| self.shared.manager.fingerprint(key))
+    }
+
+    /// What is recorded of the client when a session is created or signed in to. Adapters call it.
+    pub fn set_device(&self, user_agent: Option<&str>, address: Option<&str>) {
+        self.shared.state().device = Some(Box::new((user_agent.map(Into::into), address.map(Into::into))));
+    }
+
+    /// Whether anyone has used the session in this request. If not, the response does not depend on it.
+    pub fn was_used(&self) -> bool {
+        self.shared.used.load(Ordering::Relaxed)
+    }
+
+    /// Decides the response of this session without asking the engine, if that is possible. Adapters call it before
+    /// [`SessionManager::commit`], to spare most requests a future.
+    pub fn commit_now(&self) -> Option<Committed> {
+        if !self.was_used() {
+            return Some(Committed::UNTOUCHED);
+        }
+        self.shared.state().commit_now(&self.shared.manager)
+    }
+
+    /// Gives up what was not stored, as if the handler had not written: for a response that failed. A session that was
+    /// to be destroyed is still destroyed by the next commit.
+    pub fn abandon(&self) {
+        self.shared.state().abandon();
+    }
+
+    fn mark_used(&self) {
+        self.shared.mark_used();
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("status", &self.status()).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock()
+    }
+
+    fn mark_used(&self) {
+        self.used.store(true, Ordering::Relaxed);
+    }
+
+    fn change<R>(&self, change: impl FnOnce(&mut State) -> Result<R>) -> Result<R> {
+        self.mark_used();
+        let mut state = self.state();
+        if state.sealed {
+            return Err(Error::new(ErrorKind::Sealed, "write"));
+        }
+        change(&mut state)
+    }
+
+    /// Reads a key with `read`, loading first if what it holds is not known.
+    async fn read<R>(&self, key: &str, read: impl FnOnce(Option<&[u8]>) -> R) -> Result<R> {
+        self.mark_used();
+        if !self.state().knows(key) {
+            self.load_if_needed().await?;
+        }
+        self.read_now(key, read)
+    }
+
+    fn read_now<R>(&self, key: &str, read: impl FnOnce(Option<&[u8]>) -> R) -> Result<R> {
+        let state = self.state();
+        let value = state.value(key, &self.manager)?;
+        Ok(read(value.as_deref()))
+    }
+
+    async fn load_if_needed(&self) -> Result<()> {
+        self.mark_used();
+        if !self.state().needs_load() {
+            return Ok(());
+        }
+        let _gate = self.gate.lock().await;
+        self.load_under_gate().await
+    }
+
+    /// Loads unless another task just did. The gate is held by the caller.
+    async fn load_under_gate(&self) -> Result<()> {
+        if self.state().needs_load() { self.locate().await } else { Ok(()) }
+    }
+
+    /// Loads, even for a session that is to be destroyed. The gate is held by the caller.
+    pub(crate) async fn locate(&self) -> Result<()> {
+        let bound = self.state().bound().cloned();
+        let place = self.manager.locate(&self.tokens, bound.as_ref()).await?;
+        self.state().place = place;
+        Ok(())
+    }
+}
+
+fn parse<T: DeserializeOwned>(value: Option<&[u8]>) -> Result<Option<T>> {
+    value.map(|text| serde_json::from_slice(text).map_err(|e| value_error("get", &e))).transpose()
+}
+
+fn value_error(operation: &'static str, error: &serde_json::Error) -> Error {
+    let kind = if error.is_data() { Error::new(ErrorKind::Value, operation) } else { corrupt() };
+    kind.with_source(Redacted::of(error))
+}
