@@ -239,6 +239,11 @@ impl SessionManager {
         self.0.capabilities
     }
 
+    /// Whether this is a handle on the same manager.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// The rules.
     pub fn policy(&self) -> &Policy {
         &self.0.policy

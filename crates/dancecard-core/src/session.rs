@@ -279,6 +279,11 @@ impl Session {
         self.shared.state().key().map(|key| self.shared.manager.fingerprint(key))
     }
 
+    /// The manager that opened this session.
+    pub fn manager(&self) -> &SessionManager {
+        &self.shared.manager
+    }
+
     /// What is recorded of the client when a session is created or signed in to. Adapters call it.
     pub fn set_device(&self, user_agent: Option<&str>, address: Option<&str>) {
         self.shared.state().device = Some(Box::new((user_agent.map(Into::into), address.map(Into::into))));
@@ -298,8 +303,8 @@ impl Session {
         self.shared.state().commit_now(&self.shared.manager)
     }
 
-    /// Gives up what was not stored, as if the handler had not written: for a response that failed. A session that was
-    /// to be destroyed is still destroyed by the next commit.
+    /// Gives up what was not stored, as if the handler had not written, and seals the session: for a response that failed.
+    /// The commit that follows stores nothing, unless the session was to be destroyed, which it still is.
     pub fn abandon(&self) {
         self.shared.state().abandon();
     }

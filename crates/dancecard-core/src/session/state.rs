@@ -24,6 +24,8 @@ pub(crate) struct State {
     /// A write is under way; still set when a commit begins if the one before was dropped half-way.
     pub(crate) saving: bool,
     pub(crate) sealed: bool,
+    /// The response failed: not even the expiry is moved.
+    abandoned: bool,
     /// There is no response to come that could carry an id.
     pub(crate) is_live_connection: bool,
 }
@@ -76,6 +78,7 @@ impl State {
             device: None,
             saving: false,
             sealed: false,
+            abandoned: false,
             is_live_connection: matches!(place, Place::Bound(_)),
             place,
         }
@@ -97,8 +100,10 @@ impl State {
 
     pub(super) fn abandon(&mut self) {
         self.forget_changes();
+        self.sealed = true;
         if self.intent != Intent::Destroy {
             self.intent = Intent::Keep;
+            self.abandoned = true;
         }
     }
 
@@ -226,6 +231,9 @@ impl State {
     pub(super) fn commit_now(&mut self, manager: &SessionManager) -> Option<Committed> {
         if !self.delta.is_empty() || self.intent != Intent::Keep || self.lifetime.is_some() {
             return None;
+        }
+        if self.abandoned {
+            return Some(Committed::new(self.token_action(), crate::manager::Outcome::Unchanged));
         }
         match plan(self.unchanged(manager, manager.now())) {
             Plan::Nothing => {}

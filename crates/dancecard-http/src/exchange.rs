@@ -1,0 +1,226 @@
+//! One request and its response.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use dancecard_core::{Committed, Result, Session, SessionManager, TokenAction};
+
+use crate::fields::{Field, RequestHeaders, ResponseHeaders};
+use crate::transport::{Carrier, Transport};
+
+/// User agents of more characters are cut: they are for a person to recognise a device by.
+const MAX_USER_AGENT: usize = 256;
+
+/// Sessions over HTTP. A clone is another handle on the same thing.
+#[derive(Debug, Clone)]
+pub struct SessionHttp(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    manager: SessionManager,
+    carrier: Carrier,
+    records_device: bool,
+    said_relaxed: AtomicBool,
+}
+
+impl SessionHttp {
+    /// Sessions of a manager, in the default cookie.
+    pub fn new(manager: SessionManager) -> Self {
+        Self::of(manager, Carrier::default(), false)
+    }
+
+    fn of(manager: SessionManager, carrier: Carrier, records_device: bool) -> Self {
+        Self(Arc::new(Inner { manager, carrier, records_device, said_relaxed: AtomicBool::new(false) }))
+    }
+
+    /// Lets the token travel in another way.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`](dancecard_core::ErrorKind::Config) for a combination that browsers would refuse, with the
+    /// remedy.
+    pub fn with_transport(self, transport: Transport) -> Result<Self> {
+        Ok(Self::of(self.0.manager.clone(), Carrier::new(transport)?, self.0.records_device))
+    }
+
+    /// Records user agent and address of the client when a session is created or signed in to, for a device list.
+    /// Off unless asked for: they are personal data.
+    #[must_use]
+    pub fn with_device_facts(self) -> Self {
+        match Arc::try_unwrap(self.0) {
+            Ok(inner) => Self(Arc::new(Inner { records_device: true, ..inner })),
+            Err(shared) => Self(shared),
+        }
+    }
+
+    /// The manager.
+    pub fn manager(&self) -> &SessionManager {
+        &self.0.manager
+    }
+
+    /// Opens the session of a request. Asks nothing of the engine.
+    pub fn begin(&self, request: &impl RequestHeaders) -> Exchange {
+        self.begin_from(request, None)
+    }
+
+    /// Opens the session of a request that came from an address: that of the client itself, not of a proxy.
+    pub fn begin_from(&self, request: &impl RequestHeaders, address: Option<IpAddr>) -> Exchange {
+        let relaxed = self.0.carrier.can_relax() && self.relaxes(request);
+        let session = self.0.manager.open(self.0.carrier.tokens(request, relaxed));
+        if self.0.records_device {
+            record_device(&session, request, address);
+        }
+        Exchange { http: self.clone(), session, relaxed }
+    }
+
+    /// In a debug build, for a browser on the same machine. Nothing that a remote client or a proxy on another machine
+    /// sends can bring this about in a release build.
+    fn relaxes(&self, request: &impl RequestHeaders) -> bool {
+        let forwarded = ["forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "via"];
+        let direct = forwarded.iter().all(|name| request.values(Field::Named(name)).next().is_none());
+        let relaxed = direct && request.values(Field::Host).next().is_some_and(is_loopback);
+        if relaxed && !self.0.said_relaxed.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "debug build on a loopback host: the session cookie has no __Host- prefix and no Secure"
+            );
+        }
+        relaxed
+    }
+}
+
+fn is_loopback(host: &[u8]) -> bool {
+    let Ok(host) = std::str::from_utf8(host) else { return false };
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    let by_name = name.eq_ignore_ascii_case("localhost") || name.to_ascii_lowercase().ends_with(".localhost");
+    by_name || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn record_device(session: &Session, request: &impl RequestHeaders, address: Option<IpAddr>) {
+    let agent = request.values(Field::UserAgent).next().and_then(|agent| std::str::from_utf8(agent).ok());
+    let agent: Option<String> = agent.map(|agent| agent.chars().take(MAX_USER_AGENT).collect());
+    let address = address.map(|address| address.to_string());
+    session.set_device(agent.as_deref(), address.as_deref());
+}
+
+/// One request and its response: the session, and how its token travelled.
+#[derive(Debug)]
+pub struct Exchange {
+    http: SessionHttp,
+    session: Session,
+    relaxed: bool,
+}
+
+impl Exchange {
+    /// The session of this request.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Finishes without asking the engine, where that is possible: for most requests. `false` when
+    /// [`Exchange::finish`] has to be awaited.
+    pub fn finish_now(&self, status: u16, response: &mut impl ResponseHeaders) -> bool {
+        if !self.session.was_used() {
+            return true;
+        }
+        if status >= 500 {
+            self.session.abandon();
+        }
+        match self.session.commit_now() {
+            Some(committed) => {
+                self.write_headers(committed, response);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Stores what is due, and writes the header lines. Once per response, before its head is sent.
+    ///
+    /// # Errors
+    /// Those of [`SessionManager::commit`]. Nothing was written to the response then, and it must not be sent as it is:
+    /// it may claim what did not happen.
+    ///
+    /// # Cancel safety
+    /// A dropped future leaves the stored session as it was, or as it was to be.
+    pub async fn finish(&self, status: u16, response: &mut impl ResponseHeaders) -> Result<()> {
+        if self.finish_now(status, response) {
+            return Ok(());
+        }
+        let committed = self.http.0.manager.commit(&self.session).await?;
+        self.write_headers(committed, response);
+        Ok(())
+    }
+
+    fn write_headers(&self, committed: Committed, response: &mut impl ResponseHeaders) {
+        let carrier = &self.http.0.carrier;
+        add_vary(response, carrier.varies_by());
+        let line = match committed.token {
+            TokenAction::Keep => None,
+            TokenAction::Set { token, expires_at } => {
+                let remaining = expires_at.since(self.http.0.manager.now());
+                Some(carrier.set(self.relaxed, token.as_str(), remaining))
+            }
+            TokenAction::Forget => Some(carrier.remove(self.relaxed)),
+        };
+        // A response that carries a token is nobody else's; for others the application may know better.
+        if line.is_some() || response.values(Field::CacheControl).next().is_none() {
+            response.replace(Field::CacheControl, "no-store".into());
+        }
+        if let Some((field, line)) = line {
+            response.append(field, line.into());
+        }
+    }
+}
+
+fn add_vary(response: &mut impl ResponseHeaders, by: &str) {
+    let names = |line: &[u8]| {
+        line.split(|byte| *byte == b',').any(|name| {
+            let name = name.trim_ascii();
+            name == b"*" || name.eq_ignore_ascii_case(by.as_bytes())
+        })
+    };
+    if !response.values(Field::Vary).any(names) {
+        let by = if by == "Cookie" { "Cookie".into() } else { by.to_owned().into() };
+        response.append(Field::Vary, by);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_transport_is_usable() {
+        assert!(Carrier::new(Transport::default()).is_ok());
+    }
+
+    #[test]
+    fn loopback_hosts_are_told_by_name_and_address() {
+        for host in [
+            "localhost",
+            "LOCALHOST:3000",
+            "app.localhost:1",
+            "127.0.0.1:3000",
+            "127.1.2.3",
+            "[::1]:80",
+            "[::1]",
+        ] {
+            assert!(is_loopback(host.as_bytes()), "{host}");
+        }
+        let others = [
+            "localhost.example.org",
+            "example.org",
+            "127.0.0.1.example.org",
+            "[::2]",
+            "128.0.0.1",
+            "",
+            "\u{e9}",
+        ];
+        for host in others {
+            assert!(!is_loopback(host.as_bytes()), "{host}");
+        }
+    }
+}
