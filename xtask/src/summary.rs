@@ -154,7 +154,7 @@ fn program_in(line: &str) -> Option<Program<'_>> {
 
 fn outcome_in(line: &str) -> Option<(&str, &str)> {
     let (test, outcome) = line.strip_prefix("test ")?.rsplit_once(" ... ")?;
-    Some((test.trim_end(), outcome))
+    Some((test.trim(), outcome))
 }
 
 fn failed_target_in(line: &str) -> Option<&str> {
@@ -228,7 +228,7 @@ error: test failed, to rerun pass `-p dancecard-core --lib`
 running 3 tests
 test memory::expired_is_not_revived ... ok
 test [browser] sign_in              ... ignored (chromedriver is not installed (see README))
-test sqlite::list                   ... ignored
+test           sqlite::list         ... ignored
 
 test result: ok. 1 passed; 0 failed; 2 ignored; 0 measured; 0 filtered out; finished in 1.23s
 ";
