@@ -1,11 +1,17 @@
 //! Running other programs: without input, from the root of the repository, with their output in sight.
 
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader, Write, pipe, stdout};
+use std::io::{BufRead, BufReader, PipeReader, Write, pipe, stdout};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+
+/// How long a stream may stay silent and open after its program has ended.
+const LINGERING: Duration = Duration::from_secs(2);
 
 /// The root of the repository, which is where this package's folder lies.
 pub(crate) fn root() -> Result<PathBuf> {
@@ -70,31 +76,66 @@ pub(crate) fn run(mut command: Command) -> Result<()> {
 
 /// Runs a command in plain sight, and hands over each line of what it says on either stream, in order.
 ///
+/// A program that it left running can't hold us up, though it may hold the streams open.
+///
 /// # Errors
 /// When it can't be started or does not end well.
 pub(crate) fn watch(mut command: Command, mut line: impl FnMut(&str)) -> Result<()> {
     announce(&command);
+    let shown = shown(&command);
     let (reader, writer) = pipe()?;
     command.stdout(writer.try_clone()?).stderr(writer);
-    let mut child = command.spawn().with_context(|| format!("can't start `{}`", shown(&command)))?;
-    // The command still holds the writing ends, and reading would wait for them for ever.
-    let shown = shown(&command);
+    let child = command.spawn().with_context(|| format!("can't start `{shown}`"))?;
+    // The command still holds the writing ends, and the streams would seem open for ever.
     drop(command);
-    let echoed = echo(BufReader::new(reader), &mut line);
-    let status = child.wait()?;
-    echoed?;
+    let status = follow(child, reader, &mut line)?;
     if status.success() { Ok(()) } else { bail!("`{shown}` ended with {status}") }
 }
 
-fn echo(mut reader: impl BufRead, line: &mut impl FnMut(&str)) -> Result<()> {
-    let mut bytes = Vec::new();
-    while reader.read_until(b'\n', &mut bytes)? > 0 {
-        let text = String::from_utf8_lossy(&bytes);
-        print!("{text}");
-        stdout().flush()?;
-        line(text.trim_end());
-        bytes.clear();
+enum Event {
+    Line(Vec<u8>),
+    Ended(std::io::Result<ExitStatus>),
+}
+
+fn follow(mut child: Child, reader: PipeReader, line: &mut impl FnMut(&str)) -> Result<ExitStatus> {
+    let (lines, events) = channel();
+    let end = lines.clone();
+    // Neither thread is joined: the first may wait for a stream that never ends.
+    thread::spawn(move || send_lines(BufReader::new(reader), &lines));
+    thread::spawn(move || end.send(Event::Ended(child.wait())));
+    let mut status = None;
+    loop {
+        match next(&events, status.is_some()) {
+            Ok(Event::Line(bytes)) => echo(&bytes, line)?,
+            Ok(Event::Ended(ended)) => status = Some(ended?),
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => {
+                println!("warning: it left something running that holds its output");
+                break;
+            }
+        }
     }
+    status.context("nobody waited for it")
+}
+
+fn next(events: &Receiver<Event>, has_ended: bool) -> Result<Event, RecvTimeoutError> {
+    if has_ended { events.recv_timeout(LINGERING) } else { Ok(events.recv()?) }
+}
+
+fn send_lines(mut reader: impl BufRead, lines: &Sender<Event>) {
+    let mut bytes = Vec::new();
+    while reader.read_until(b'\n', &mut bytes).is_ok_and(|count| count > 0) {
+        if lines.send(Event::Line(std::mem::take(&mut bytes))).is_err() {
+            return;
+        }
+    }
+}
+
+fn echo(bytes: &[u8], line: &mut impl FnMut(&str)) -> Result<()> {
+    let text = String::from_utf8_lossy(bytes);
+    print!("{text}");
+    stdout().flush()?;
+    line(text.trim_end());
     Ok(())
 }
 
@@ -139,6 +180,15 @@ mod tests {
         let mut lines = 0;
         watch(shell(r"printf '\377\n\376\n'"), |_| lines += 1).unwrap();
         assert_eq!(lines, 2);
+    }
+
+    #[test]
+    fn what_is_left_running_holds_nobody_up() {
+        let mut lines = Vec::new();
+        let began = std::time::Instant::now();
+        watch(shell("sleep 60 & echo $!"), |line| lines.push(line.to_owned())).unwrap();
+        assert!(began.elapsed() < Duration::from_secs(50));
+        assert!(succeeds(shell(&format!("kill {}", lines[0]))), "{lines:?}");
     }
 
     #[test]

@@ -67,10 +67,12 @@ fn features(gate: &mut Gate) -> Result<String> {
     let metadata = Metadata::of_workspace(&gate.root)?;
     let Some(facade) = metadata.package(FACADE) else { return Ok(format!("there is no {FACADE} yet")) };
     let mut bad = Vec::new();
-    for feature in std::iter::once("").chain(facade.features.keys().map(String::as_str)) {
-        let words = ["check", "-p", FACADE, "--no-default-features", "--features", feature];
+    let alone =
+        facade.features.keys().map(|feature| (feature.as_str(), vec!["--features", feature.as_str()]));
+    for (name, words) in std::iter::once(("none", Vec::new())).chain(alone) {
+        let words = [vec!["check", "-p", FACADE, "--no-default-features"], words].concat();
         if cargo(gate, &words).is_err() {
-            bad.push(if feature.is_empty() { "none" } else { feature });
+            bad.push(name);
         }
     }
     if bad.is_empty() {
