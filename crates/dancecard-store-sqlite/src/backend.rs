@@ -1,0 +1,203 @@
+//! The engine itself.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::path::PathBuf;
+use std::thread;
+
+use dancecard_core::{
+    BoxStream, Capabilities, Entry, ErrorKind, ListQuery, Record, RecordKey, Result, Retry, Store, Timestamp,
+    Version, Versioned, WriteMode,
+};
+use tokio::sync::mpsc;
+
+use crate::capabilities::capabilities;
+use crate::change::{Applied, Change};
+use crate::config::Config;
+use crate::error::{self, ENGINE};
+use crate::listing::Listing;
+use crate::open;
+use crate::readers::{self, Readers};
+use crate::row::Row;
+use crate::writer::{self, Writer};
+
+/// How many expired records are removed before others get their turn.
+const PURGE_AT_ONCE: usize = 256;
+
+/// Sessions in a SQLite database.
+///
+/// See the [crate's page](crate) for what it promises. Dropping it ends its threads once what was asked of them is
+/// done; [`SqliteStore::close`] waits for that.
+///
+/// ```
+/// use dancecard_core::{Meta, Record, RecordKey, Store, Timestamp, WriteMode};
+/// use dancecard_store_sqlite::SqliteStore;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("sessions.db");
+/// let store = SqliteStore::open(&path)?;
+/// let key = RecordKey::new(b"key");
+/// let meta = Meta::new(Timestamp::from_millis(0), Timestamp::MAX);
+/// store.write(&key, Record::new(meta, b"{}".to_vec()), WriteMode::Create).await?;
+/// store.close().await;
+///
+/// let again = SqliteStore::open(&path)?;
+/// assert_eq!(again.load(&key).await?.expect("durable").payload(), b"{}");
+/// # Ok(()) }
+/// ```
+pub struct SqliteStore {
+    writer: Writer,
+    readers: Readers,
+    config: Config,
+    /// Each thread holds the other end for as long as it has a connection.
+    ended: mpsc::Receiver<Infallible>,
+}
+
+impl SqliteStore {
+    /// Opens a database with the default settings, and makes it if there is none.
+    ///
+    /// # Errors
+    /// Those of [`SqliteStore::connect`].
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self> {
+        Self::connect(Config::new(path))
+    }
+
+    /// Opens a database, and makes it if there is none.
+    ///
+    /// It reads and writes the file before it returns, which takes some milliseconds, or up to the busy timeout when
+    /// another process keeps the file locked.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] for settings out of bounds, a directory that is missing, a file that is not writable,
+    /// another application's database or a newer release's; [`ErrorKind::Corrupt`] for a file that is damaged or no
+    /// database; [`ErrorKind::Full`] when there is no room for the schema; [`ErrorKind::Unavailable`] when another
+    /// process keeps the file locked or the system fails.
+    pub fn connect(config: Config) -> Result<Self> {
+        config.validate()?;
+        let (held, ended) = mpsc::channel(1);
+        let (writer, jobs) = Writer::new(config.queue);
+        let (readers, questions) = Readers::new(config.readers, config.queue);
+        let (connection, batch) = (open::writer(&config)?, config.batch);
+        spawn("dancecard-write", &held, move || writer::run(connection, jobs, batch))?;
+        for questions in questions {
+            let connection = open::reader(&config)?;
+            spawn("dancecard-read", &held, move || readers::run(connection, questions))?;
+        }
+        Ok(Self { writer, readers, config, ended })
+    }
+
+    /// Ends the engine's threads and waits until the file is closed.
+    ///
+    /// Dropped before it is done, it behaves as if the engine had been dropped.
+    pub async fn close(self) {
+        let Self { writer, readers, mut ended, .. } = self;
+        drop((writer, readers));
+        let _: Option<Infallible> = ended.recv().await;
+    }
+
+    fn row(&self, record: Record, operation: &'static str) -> Result<Row> {
+        Row::new(record, self.config.max_payload, operation)
+    }
+
+    async fn purge_some(&self, now: Timestamp, limit: usize) -> Result<usize> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let purge = Change::Purge { now: now.as_millis(), limit };
+        self.writer.submit(purge).await.map(|applied| applied.rows)
+    }
+}
+
+/// Runs `life` on a thread that holds `held` until whatever `life` owns is dropped.
+fn spawn(name: &str, held: &mpsc::Sender<Infallible>, life: impl FnOnce() + Send + 'static) -> Result<()> {
+    let held = held.clone();
+    let run = move || {
+        life();
+        drop(held);
+    };
+    let spawned = thread::Builder::new().name(name.into()).spawn(run);
+    spawned.map(drop).map_err(|cause| {
+        error::new(ErrorKind::Unavailable, "open")
+            .with_retry(Retry::Safe)
+            .with_detail("the system gave no thread")
+            .with_source(cause)
+    })
+}
+
+fn version_of(applied: Applied) -> Version {
+    Version::from_u64(applied.version.cast_unsigned())
+}
+
+/// The number in a version. `None` for one of another engine, which is then as stale as can be.
+fn number_in(version: &Version) -> Option<i64> {
+    i64::try_from(version.as_u64()?).ok()
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl Store for SqliteStore {
+    fn engine(&self) -> &'static str {
+        ENGINE
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        capabilities(&self.config)
+    }
+
+    async fn load(&self, key: &RecordKey) -> Result<Option<Versioned>> {
+        self.readers.load(key).await
+    }
+
+    async fn write(&self, key: &RecordKey, record: Record, mode: WriteMode) -> Result<Version> {
+        let (key, row) = (key.clone(), self.row(record, "write")?);
+        let change = match mode {
+            WriteMode::Create => Change::Create { key, row },
+            WriteMode::Update(version) => Change::Update { key, row, expected: number_in(&version) },
+            WriteMode::Overwrite => Change::Overwrite { key, row },
+            _ => return Err(self.unsupported("write")),
+        };
+        self.writer.submit(change).await.map(version_of)
+    }
+
+    async fn delete(&self, key: &RecordKey) -> Result<()> {
+        self.writer.submit(Change::Delete { key: key.clone() }).await.map(drop)
+    }
+
+    async fn replace(
+        &self,
+        old: &RecordKey,
+        expected: &Version,
+        retired: Record,
+        new: &RecordKey,
+        record: Record,
+    ) -> Result<Version> {
+        let (retired, row) = (self.row(retired, "replace")?, self.row(record, "replace")?);
+        let (old, new, expected) = (old.clone(), new.clone(), number_in(expected));
+        self.writer.submit(Change::Replace { old, expected, retired, new, row }).await.map(version_of)
+    }
+
+    async fn touch(&self, key: &RecordKey, expires_at: Timestamp) -> Result<bool> {
+        let touch = Change::Touch { key: key.clone(), expires_at: expires_at.as_millis() };
+        self.writer.submit(touch).await.map(|applied| applied.rows > 0)
+    }
+
+    fn list(&self, query: ListQuery) -> BoxStream<'_, Result<Entry>> {
+        Box::pin(Listing::new(&self.readers, query))
+    }
+
+    async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<usize> {
+        let mut purged = 0;
+        while purged < limit {
+            let wanted = PURGE_AT_ONCE.min(limit - purged);
+            let removed = self.purge_some(now, wanted).await?;
+            purged += removed;
+            if removed < wanted {
+                break;
+            }
+        }
+        Ok(purged)
+    }
+}

@@ -1,0 +1,17 @@
+#![doc = include_str!("../docs.md")]
+
+mod backend;
+mod capabilities;
+mod change;
+mod config;
+mod error;
+mod listing;
+mod migrate;
+mod open;
+mod readers;
+mod row;
+mod versions;
+mod writer;
+
+pub use backend::SqliteStore;
+pub use config::{Config, Synchronous};

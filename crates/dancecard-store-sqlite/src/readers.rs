@@ -1,0 +1,175 @@
+//! The threads that read, each with a connection of its own.
+//!
+//! The log that SQLite writes ahead lets them read while the writer writes. A snapshot that begins after a commit
+//! sees it, so whatever was acknowledged before a question was asked is in the answer.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use dancecard_core::{Entry, Principal, RecordKey, Result, Retry, Versioned};
+use rusqlite::{Connection, params};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::error::{self, Failure, Stage};
+use crate::row;
+
+const LOAD: &str = "SELECT version, expires_at, meta, payload FROM session WHERE key = ?1";
+const PAGE: &str = "\
+    SELECT version, expires_at, meta, key FROM session WHERE key >= ?1 ORDER BY key LIMIT ?2";
+const PAGE_OF_PRINCIPAL: &str = "\
+    SELECT version, expires_at, meta, key FROM session WHERE principal = ?3 AND key >= ?1 ORDER BY key LIMIT ?2";
+/// Anything that makes SQLite take its snapshot.
+const SNAPSHOT: &str = "SELECT next FROM version_counter";
+
+/// How many questions share a snapshot.
+const BATCH: usize = 64;
+
+/// The ways to the readers.
+#[derive(Debug)]
+pub(crate) struct Readers {
+    queues: Box<[mpsc::Sender<Question>]>,
+    turn: AtomicUsize,
+}
+
+/// What a reader can be asked.
+pub(crate) enum Question {
+    /// The record under a key.
+    Load { key: RecordKey, reply: oneshot::Sender<Result<Option<Versioned>>> },
+    /// Some lines of a listing.
+    Page { page: Page, reply: oneshot::Sender<Result<Lines>> },
+}
+
+/// Which lines.
+#[derive(Clone)]
+pub(crate) struct Page {
+    /// Only of records of this principal.
+    pub(crate) principal: Option<Principal>,
+    /// Only from this key on.
+    pub(crate) from: Vec<u8>,
+    /// At most so many.
+    pub(crate) limit: u16,
+}
+
+/// The lines of a page in the order of their keys. One that is not readable doesn't hide the others.
+pub(crate) type Lines = Vec<(RecordKey, Result<Entry>)>;
+
+impl Readers {
+    /// Ways to so many threads, which are yet to take the other ends.
+    pub(crate) fn new(threads: usize, queue: usize) -> (Self, Vec<mpsc::Receiver<Question>>) {
+        let (queues, questions): (Vec<_>, Vec<_>) = (0..threads).map(|_| mpsc::channel(queue)).unzip();
+        (Self { queues: queues.into(), turn: AtomicUsize::new(0) }, questions)
+    }
+
+    pub(crate) async fn load(&self, key: &RecordKey) -> Result<Option<Versioned>> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Question::Load { key: key.clone(), reply }, "load").await?;
+        answer.await.map_err(|_| error::stopped("load", Retry::Safe))?
+    }
+
+    pub(crate) async fn page(&self, page: Page) -> Result<Lines> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Question::Page { page, reply }, "list").await?;
+        answer.await.map_err(|_| error::stopped("list", Retry::Safe))?
+    }
+
+    async fn ask(&self, question: Question, operation: &'static str) -> Result<()> {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed) % self.queues.len();
+        self.queues[turn].send(question).await.map_err(|_| error::stopped(operation, Retry::Safe))
+    }
+}
+
+/// The thread's whole life: until [`Readers`] is gone and every question is answered.
+pub(crate) fn run(connection: Connection, mut questions: mpsc::Receiver<Question>) {
+    let mut asked = Vec::new();
+    while questions.blocking_recv_many(&mut asked, BATCH) > 0 {
+        asked.retain(|question| !question.is_abandoned());
+        if asked.len() > 1 {
+            answer_together(&connection, asked.drain(..));
+        } else {
+            asked.drain(..).for_each(|question| question.answer(&connection));
+        }
+    }
+}
+
+/// Answers from one snapshot, which costs a third less than one for each. It is taken after the last of them was
+/// asked, and nobody waits for a lock more than once.
+fn answer_together(connection: &Connection, asked: impl Iterator<Item = Question>) {
+    match Snapshot::take(connection) {
+        Ok(_snapshot) => asked.for_each(|question| question.answer(connection)),
+        Err(failure) => asked.for_each(|question| question.fail(&failure)),
+    }
+}
+
+/// A read transaction, ended when it is dropped.
+struct Snapshot<'c>(&'c Connection);
+
+impl<'c> Snapshot<'c> {
+    fn take(connection: &'c Connection) -> Result<Self, Failure> {
+        let snapshot = Self(connection);
+        snapshot.begin().map_err(Failure::at(Stage::Begin))?;
+        Ok(snapshot)
+    }
+
+    fn begin(&self) -> rusqlite::Result<()> {
+        self.end()?;
+        self.0.prepare_cached("BEGIN")?.execute([])?;
+        self.0.prepare_cached(SNAPSHOT)?.query_row([], |_| Ok(()))
+    }
+
+    fn end(&self) -> rusqlite::Result<()> {
+        if self.0.is_autocommit() { Ok(()) } else { self.0.prepare_cached("ROLLBACK")?.execute([]).map(drop) }
+    }
+}
+
+impl Drop for Snapshot<'_> {
+    fn drop(&mut self) {
+        // If it fails, the next `begin` tries it again, and tells.
+        let _ = self.end();
+    }
+}
+
+impl Question {
+    fn is_abandoned(&self) -> bool {
+        match self {
+            Self::Load { reply, .. } => reply.is_closed(),
+            Self::Page { reply, .. } => reply.is_closed(),
+        }
+    }
+
+    fn answer(self, connection: &Connection) {
+        match self {
+            Self::Load { key, reply } => drop(reply.send(load(connection, &key))),
+            Self::Page { page, reply } => drop(reply.send(lines(connection, &page))),
+        }
+    }
+
+    fn fail(self, failure: &Failure) {
+        match self {
+            Self::Load { reply, .. } => drop(reply.send(Err(failure.to_error("load")))),
+            Self::Page { reply, .. } => drop(reply.send(Err(failure.to_error("list")))),
+        }
+    }
+}
+
+fn load(connection: &Connection, key: &RecordKey) -> Result<Option<Versioned>> {
+    let refused = |cause| Failure::at(Stage::Statement)(cause).to_error("load");
+    let mut statement = connection.prepare_cached(LOAD).map_err(refused)?;
+    let mut rows = statement.query([key.as_bytes()]).map_err(refused)?;
+    rows.next().map_err(refused)?.map(|row| row::versioned(row, "load")).transpose()
+}
+
+fn lines(connection: &Connection, page: &Page) -> Result<Lines> {
+    let refused = |cause| Failure::at(Stage::Statement)(cause).to_error("list");
+    let sql = if page.principal.is_some() { PAGE_OF_PRINCIPAL } else { PAGE };
+    let mut statement = connection.prepare_cached(sql).map_err(refused)?;
+    let mut rows = match &page.principal {
+        Some(who) => statement.query(params![page.from, page.limit, who.as_str()]),
+        None => statement.query(params![page.from, page.limit]),
+    }
+    .map_err(refused)?;
+    let mut lines = Vec::with_capacity(page.limit.into());
+    while let Some(row) = rows.next().map_err(refused)? {
+        let key = RecordKey::new(row::blob(row, 3, "list")?);
+        lines.push((key.clone(), row::entry(row, key, "list")));
+    }
+    Ok(lines)
+}

@@ -1,0 +1,234 @@
+//! The one thread that writes.
+//!
+//! It takes everything that waits, runs it in one transaction, and answers after the commit. So however many
+//! requests commit at once, they share one flush to the disk, and no two of them ever contend for SQLite's write lock.
+
+use std::slice;
+
+use dancecard_core::{ErrorKind, Result, Retry};
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::change::{Applied, Change, Tables};
+use crate::error::{self, Failure, Stage};
+use crate::versions::Versions;
+
+/// The way to the writer.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    queue: mpsc::Sender<Job>,
+}
+
+/// An operation, and who waits for it.
+pub(crate) struct Job {
+    change: Change,
+    reply: oneshot::Sender<Result<Applied>>,
+}
+
+impl Writer {
+    /// A way to a thread that is yet to take the other end.
+    pub(crate) fn new(queue: usize) -> (Self, mpsc::Receiver<Job>) {
+        let (queue, jobs) = mpsc::channel(queue);
+        (Self { queue }, jobs)
+    }
+
+    /// Has it done, and returns once that is committed. Waits for room when too many operations wait already.
+    pub(crate) async fn submit(&self, change: Change) -> Result<Applied> {
+        let operation = change.operation();
+        let (reply, answer) = oneshot::channel();
+        let sent = self.queue.send(Job { change, reply }).await;
+        sent.map_err(|_| error::stopped(operation, Retry::Safe))?;
+        answer.await.map_err(|_| error::stopped(operation, Retry::Unknown))?
+    }
+}
+
+/// The thread's whole life: until every [`Writer`] is gone and what they sent is done.
+pub(crate) fn run(connection: Connection, mut jobs: mpsc::Receiver<Job>, batch: usize) {
+    let mut work = Work { connection, versions: Versions::default() };
+    let mut taken = Vec::new();
+    while jobs.blocking_recv_many(&mut taken, batch) > 0 {
+        // Whoever gave up waiting can't tell whether it was done, so that it need not be.
+        taken.retain(|job| !job.reply.is_closed());
+        if !taken.is_empty() {
+            work.settle(std::mem::take(&mut taken));
+        }
+    }
+}
+
+struct Work {
+    connection: Connection,
+    versions: Versions,
+}
+
+impl Work {
+    /// Does the jobs together; if one of them can't be done, then each by itself, so that it harms no other.
+    fn settle(&mut self, jobs: Vec<Job>) {
+        match self.attempt(&jobs) {
+            Ok(applied) => answer(jobs, applied),
+            Err(failure) if jobs.len() > 1 && failure.allows_another_try() => self.settle_each(jobs),
+            Err(failure) => jobs.into_iter().for_each(|job| job.fail(&failure)),
+        }
+    }
+
+    fn settle_each(&mut self, jobs: Vec<Job>) {
+        let mut locked = None;
+        for job in jobs {
+            match &locked {
+                None => locked = self.settle_alone(job).filter(Failure::is_at_begin),
+                // Not every one of them has to wait for a lock that another process keeps.
+                Some(failure) => job.fail(failure),
+            }
+        }
+    }
+
+    fn settle_alone(&mut self, job: Job) -> Option<Failure> {
+        match self.attempt(slice::from_ref(&job)) {
+            Ok(applied) => {
+                answer([job], applied);
+                None
+            }
+            Err(failure) => {
+                job.fail(&failure);
+                Some(failure)
+            }
+        }
+    }
+
+    /// One transaction: all of the jobs, or none of them.
+    fn attempt(&mut self, jobs: &[Job]) -> Result<Vec<Applied>, Failure> {
+        let result = self.transact(jobs);
+        if result.is_err() {
+            self.versions.forget();
+        }
+        result
+    }
+
+    fn transact(&mut self, jobs: &[Job]) -> Result<Vec<Applied>, Failure> {
+        let transaction = Transaction::begin(&self.connection)?;
+        let mut tables = Tables { connection: &self.connection, versions: &mut self.versions };
+        let applied: rusqlite::Result<_> = jobs.iter().map(|job| job.change.apply(&mut tables)).collect();
+        let applied = applied.map_err(Failure::at(Stage::Statement))?;
+        transaction.commit()?;
+        Ok(applied)
+    }
+}
+
+/// Rolls back when it is dropped before its commit went well.
+struct Transaction<'c>(&'c Connection);
+
+impl<'c> Transaction<'c> {
+    fn begin(connection: &'c Connection) -> Result<Self, Failure> {
+        let transaction = Self(connection);
+        // Only if an earlier rollback failed is there anything to roll back.
+        transaction
+            .roll_back()
+            .and_then(|()| execute(connection, "BEGIN IMMEDIATE"))
+            .map_err(Failure::at(Stage::Begin))?;
+        Ok(transaction)
+    }
+
+    fn commit(self) -> Result<(), Failure> {
+        execute(self.0, "COMMIT").map_err(Failure::at(Stage::Commit))
+    }
+
+    fn roll_back(&self) -> rusqlite::Result<()> {
+        if self.0.is_autocommit() { Ok(()) } else { execute(self.0, "ROLLBACK") }
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        // If it fails, `begin` tries it again, and tells.
+        let _ = self.roll_back();
+    }
+}
+
+fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute([]).map(drop)
+}
+
+fn answer(jobs: impl IntoIterator<Item = Job>, applied: Vec<Applied>) {
+    jobs.into_iter().zip(applied).for_each(|(job, applied)| job.succeed(applied));
+}
+
+impl Job {
+    fn succeed(self, applied: Applied) {
+        let refused = applied.rows == 0 && self.change.is_conditional();
+        let conflict = || error::new(ErrorKind::Conflict, self.change.operation());
+        let _ = self.reply.send(if refused { Err(conflict()) } else { Ok(applied) });
+    }
+
+    fn fail(self, failure: &Failure) {
+        let _ = self.reply.send(Err(failure.to_error(self.change.operation())));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Waker};
+
+    use dancecard_core::RecordKey;
+
+    use super::*;
+
+    fn connection() -> Connection {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(include_str!("schema.sql")).unwrap();
+        connection
+    }
+
+    fn touch(key: &[u8]) -> Change {
+        Change::Touch { key: RecordKey::new(key), expires_at: 1 }
+    }
+
+    #[test]
+    fn a_full_queue_makes_callers_wait_and_loses_nothing() {
+        let (writer, jobs) = Writer::new(4);
+        let mut calls: Vec<Pin<Box<dyn Future<Output = _>>>> =
+            (0..20).map(|_| Box::pin(writer.submit(touch(b"a"))) as _).collect();
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(calls.iter_mut().all(|call| call.as_mut().poll(&mut context).is_pending()));
+        assert_eq!((jobs.len(), jobs.capacity()), (4, 0));
+
+        let thread = std::thread::spawn(|| run(connection(), jobs, 3));
+        while !calls.is_empty() {
+            calls.retain_mut(|call| call.as_mut().poll(&mut context).is_pending());
+            std::thread::yield_now();
+        }
+        drop(calls);
+        drop(writer);
+        thread.join().unwrap();
+    }
+
+    #[test]
+    fn a_thread_that_is_gone_is_told_with_what_is_known() {
+        let mut context = Context::from_waker(Waker::noop());
+        let (writer, mut jobs) = Writer::new(4);
+        let mut call = Box::pin(writer.submit(touch(b"a")));
+        assert!(call.as_mut().poll(&mut context).is_pending());
+        drop(jobs.try_recv().unwrap());
+        let std::task::Poll::Ready(Err(error)) = call.as_mut().poll(&mut context) else {
+            panic!("no answer")
+        };
+        assert_eq!((error.kind(), error.retry()), (ErrorKind::Unavailable, Retry::Unknown));
+        drop(jobs);
+        let mut call = Box::pin(writer.submit(touch(b"a")));
+        let std::task::Poll::Ready(Err(error)) = call.as_mut().poll(&mut context) else {
+            panic!("no answer")
+        };
+        assert_eq!((error.kind(), error.retry()), (ErrorKind::Unavailable, Retry::Safe));
+    }
+
+    #[test]
+    fn a_rollback_that_was_missed_is_made_up_for() {
+        let mut work = Work { connection: connection(), versions: Versions::default() };
+        work.connection.execute_batch("BEGIN; DELETE FROM version_counter").unwrap();
+        let (reply, answer) = oneshot::channel();
+        work.settle(vec![Job { change: touch(b"a"), reply }]);
+        assert_eq!(answer.blocking_recv().unwrap().unwrap().rows, 0);
+        let rows: i64 =
+            work.connection.query_row("SELECT count(*) FROM version_counter", [], |row| row.get(0)).unwrap();
+        assert_eq!(rows, 1);
+    }
+}
