@@ -86,7 +86,9 @@ impl MemoryStore {
         let old = shard.find(key).cloned();
         check(old.as_deref(), mode)?;
         if old.is_none() {
-            self.make_room(&mut shard, record.meta.last_seen())?;
+            // When the id was made is the present moment; when the session was last seen is only reckoned, from its
+            // expiry, and lies in the future when the two were not set together.
+            self.make_room(&mut shard, record.meta.renewed_at())?;
         }
         let kept = shard.put(key, record, old.as_deref());
         self.reindex(old.as_deref(), Some(&kept));

@@ -182,7 +182,7 @@ impl Meta {
     /// Sets how long the session may stay unused, rounded up to whole seconds.
     #[must_use]
     pub fn with_idle(mut self, idle: Option<Duration>) -> Self {
-        let whole = |idle: Duration| idle.as_secs() + u64::from(idle.subsec_nanos() > 0);
+        let whole = |idle: Duration| idle.as_secs().saturating_add(u64::from(idle.subsec_nanos() > 0));
         self.idle_secs = idle.map_or(0, |idle| u32::try_from(whole(idle)).unwrap_or(u32::MAX));
         self
     }
