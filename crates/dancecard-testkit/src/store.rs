@@ -1,0 +1,31 @@
+//! The conformance suite: the definition of an engine, sentence by sentence.
+//!
+//! Every sentence of the [`Store`](dancecard_core::Store) contract is the title of at least one [`Case`]; [`cases`]
+//! lists them. [`trials`] turns them into named tests for one engine, [`run`] is the `main` of such a test binary.
+
+mod case;
+mod contract;
+mod env;
+mod expect;
+mod harness;
+mod poll;
+mod subject;
+
+mod cancellation;
+mod capabilities;
+mod concurrency;
+mod conditional;
+mod errors;
+mod expiry;
+mod identity;
+mod limits;
+mod listing;
+mod model;
+mod principals;
+mod replace;
+
+pub use case::{Case, Need, Threads, cases};
+pub use env::{Env, Settings};
+pub use harness::{run, trials};
+pub use poll::{cancel_after, collect, next};
+pub use subject::{Factory, Opened, Profile, Subject};

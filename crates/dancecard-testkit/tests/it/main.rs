@@ -1,0 +1,3 @@
+//! What the suite and the wrappers promise about themselves.
+
+mod contract;
