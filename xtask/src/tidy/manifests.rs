@@ -15,7 +15,7 @@ pub(crate) fn members(sources: &Sources) -> Vec<Finding> {
         match basic_toml::from_str::<Value>(text) {
             // A folder with a workspace of its own, such as the benches against other libraries, has its own rules.
             Ok(manifest) if manifest.get("workspace").is_some() => {}
-            Ok(manifest) => findings.extend(faults(&manifest).map(|fault| Finding::fault(path, fault))),
+            Ok(manifest) => findings.extend(faults(path, &manifest).map(|fault| Finding::fault(path, fault))),
             Err(error) => findings.push(Finding::fault(path, format!("does not parse: {error}"))),
         }
     }
@@ -23,13 +23,14 @@ pub(crate) fn members(sources: &Sources) -> Vec<Finding> {
     findings
 }
 
-fn faults(manifest: &Value) -> impl Iterator<Item = &'static str> {
+fn faults(path: &str, manifest: &Value) -> impl Iterator<Item = &'static str> {
     let says = |pointer: &str| {
         manifest.pointer(pointer).and_then(Value::as_str).is_some_and(|text| !text.is_empty())
     };
     let inherits =
         |pointer: &str| manifest.pointer(&format!("{pointer}/workspace")) == Some(&Value::Bool(true));
-    let silent = manifest.pointer("/lib/doctest") == Some(&Value::Bool(false));
+    let is_library = path.starts_with("crates/");
+    let silent = is_library && manifest.pointer("/lib/doctest") == Some(&Value::Bool(false));
     [
         (says("/package/description"), "has no description"),
         (inherits("/package/license"), "`license.workspace = true` is missing"),
@@ -66,6 +67,12 @@ mod tests {
         }
         assert_eq!(findings(&GOOD.replace("license.workspace = true", "license = 'MIT'")).len(), 1);
         assert_eq!(findings(&format!("{GOOD}[lib]\ndoctest = false\n")).len(), 1);
+    }
+
+    #[test]
+    fn an_app_may_go_without_doc_tests() {
+        let app = format!("{GOOD}[lib]\ndoctest = false\n");
+        assert_eq!(members(&Sources::sample(&[(ROOT, ""), ("examples/x/Cargo.toml", &app)])), []);
     }
 
     #[test]
