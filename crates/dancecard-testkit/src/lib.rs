@@ -39,8 +39,12 @@
 pub mod require;
 pub mod store;
 
+mod counting;
 mod failure;
+mod fault;
 mod random;
 
+pub use counting::{Calls, Counter, CountingStore, Operation};
 pub use failure::{Failure, Outcome};
+pub use fault::{Fault, FaultStore, Faults, Gate};
 pub use random::Random;

@@ -279,7 +279,7 @@ async fn a_reader_sees_the_old_or_the_new(env: &Env) -> Outcome {
     let task = |number: usize| {
         let (store, key, mut records) = (store.clone(), key.clone(), records.clone());
         async move {
-            if number % 2 == 0 {
+            if number.is_multiple_of(2) {
                 return read(store, key, records, 200).await;
             }
             records.rotate_left(number);

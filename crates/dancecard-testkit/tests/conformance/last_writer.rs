@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Mutex;
 
 use dancecard_core::{
     Capabilities, Error, ErrorKind, Record, RecordKey, Result, Store, Timestamp, Version, Versioned,
     WriteMode,
 };
+use parking_lot::{Mutex, MutexGuard};
 
 const ENGINE: &str = "last-writer";
 const MAX_PAYLOAD: usize = 100_000;
@@ -23,8 +23,8 @@ struct Table {
 }
 
 impl LastWriter {
-    fn table(&self) -> std::sync::MutexGuard<'_, Table> {
-        self.0.lock().expect("no holder panics")
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.0.lock()
     }
 }
 

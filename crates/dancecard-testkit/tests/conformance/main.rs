@@ -4,6 +4,7 @@ mod last_writer;
 
 use dancecard_core::{MemoryStore, SharedStore};
 use dancecard_testkit::store::{Opened, Subject, run, trials};
+use dancecard_testkit::{CountingStore, FaultStore};
 use last_writer::LastWriter;
 
 fn limited() -> MemoryStore {
@@ -19,6 +20,16 @@ async fn shared_twice() -> Opened {
     Ok(Subject::new(twice(MemoryStore::new())).with_limited(move || async move { Ok(twice(limited())) }))
 }
 
+async fn faults() -> Opened {
+    let subject = Subject::new(FaultStore::new(MemoryStore::new()));
+    Ok(subject.with_limited(|| async { Ok(FaultStore::new(limited())) }))
+}
+
+async fn counting() -> Opened {
+    let subject = Subject::new(CountingStore::new(MemoryStore::new()));
+    Ok(subject.with_limited(|| async { Ok(CountingStore::new(limited())) }))
+}
+
 async fn last_writer() -> Opened {
     Ok(Subject::new(LastWriter::default()))
 }
@@ -26,6 +37,8 @@ async fn last_writer() -> Opened {
 fn main() {
     let mut all = trials("memory", memory);
     all.extend(trials("shared", shared_twice));
+    all.extend(trials("faults", faults));
+    all.extend(trials("counting", counting));
     all.extend(trials("last-writer", last_writer));
     run(all)
 }
