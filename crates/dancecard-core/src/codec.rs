@@ -93,7 +93,7 @@ fn merge(base: Document<'_>, changes: Changes<'_>) -> Result<Vec<u8>> {
     let mut merged = Builder::default();
     for member in base.members() {
         let member = member?;
-        match changes.iter().find(|change| change.hash() == member.hash && is_same(&change, &member)) {
+        match changes.iter().find(|change| change.hash() == member.hash && is_same(change, &member)) {
             None => merged.push(member.hash, member.text),
             Some(change) => change.member().into_iter().for_each(|text| merged.push(member.hash, text)),
         }

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use serde::Serialize;
 use smallvec::SmallVec;
 
-use crate::document::{self, Document, Redacted};
+use crate::document;
 use crate::error::{Error, ErrorKind, Result};
 
 /// From the present value, as JSON text, to the next one. Run again when another request got in first.
 pub(crate) type Apply = Arc<dyn Fn(Option<&[u8]>) -> Result<Vec<u8>> + Send + Sync>;
 
+const FIRST_RESERVE: usize = 96;
 const COMPACT_ABOVE: usize = 16 * 1024;
 
 /// A log of changes to top-level keys.
@@ -25,6 +26,8 @@ pub(crate) struct Delta {
     ops: SmallVec<[Op; 4]>,
     applies: Vec<Apply>,
     frozen: usize,
+    /// Something came after what is frozen, or was: a key may stand twice, and a clear need not come first.
+    layered: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -65,7 +68,7 @@ impl Delta {
         self.text.push(b':');
         if let Err(error) = serde_json::to_writer(&mut self.text, value) {
             self.text.truncate(start);
-            return Err(Error::new(ErrorKind::Value, "set").with_source(Redacted::of(&error)));
+            return Err(document::unrepresentable("set", &error));
         }
         self.supersede(key);
         self.push(key, start, key_end, Kind::Set)
@@ -91,10 +94,13 @@ impl Delta {
             self.text.clear();
             self.applies.clear();
         }
+        self.layered = self.frozen > 0;
         self.ops.push(Op { hash: 0, start: 0, key_end: 0, end: 0, kind: Kind::Clear });
     }
 
     fn push_key(&mut self, key: &str) -> usize {
+        // One allocation for the usual small value, instead of growing step by step.
+        self.text.reserve(key.len() + FIRST_RESERVE);
         document::quote_into(&mut self.text, key);
         self.text.len()
     }
@@ -102,6 +108,7 @@ impl Delta {
     fn push(&mut self, key: &str, start: usize, key_end: usize, kind: Kind) -> Result<()> {
         let offset = |at: usize| u32::try_from(at).map_err(|_| Error::new(ErrorKind::TooLarge, "set"));
         let (start, key_end, end) = (offset(start)?, offset(key_end)?, offset(self.text.len())?);
+        self.layered |= self.frozen > 0;
         self.ops.push(Op { hash: document::hash(key.as_bytes()), start, key_end, end, kind });
         Ok(())
     }
@@ -181,25 +188,56 @@ impl Delta {
         })
     }
 
-    /// The same effect without functions and with each key at most once, given what is stored.
-    pub(crate) fn flatten(&self, base: Option<Document<'_>>) -> Result<Cow<'_, Self>> {
-        if self.applies.is_empty() && self.frozen == 0 {
+    /// The same effect without functions and with each key at most once, given what is `stored` under a key.
+    pub(crate) fn flatten<'a>(
+        &self,
+        stored: impl Fn(&str) -> Result<Option<Cow<'a, [u8]>>>,
+    ) -> Result<Cow<'_, Self>> {
+        if self.applies.is_empty() && !self.layered {
             return Ok(Cow::Borrowed(self));
         }
         let mut flat = Self::default();
-        if self.ops.iter().any(|op| op.kind == Kind::Clear) {
+        if self.clears() {
             flat.clear();
         }
         for (index, op) in self.ops.iter().enumerate().filter(|(_, op)| op.kind != Kind::Clear) {
-            let key = document::unquote(self.quoted(*op)).ok_or_else(document::corrupt)?;
-            let seen = |op: &&Op| op.kind != Kind::Clear && document::is_named(self.quoted(**op), &key);
-            if self.ops.get(..index).is_some_and(|before| before.iter().any(|op| seen(&op))) {
+            let key = self.key(*op)?;
+            if self.is_before(index, &key) {
                 continue;
             }
-            let stored = base.map_or(Ok(None), |base| base.find(&key))?;
-            flat.put(&key, self.resolve(&key, stored)?.as_deref())?;
+            let base = stored(&key)?;
+            flat.put(&key, self.resolve(&key, base.as_deref())?.as_deref())?;
         }
         Ok(Cow::Owned(flat))
+    }
+
+    fn clears(&self) -> bool {
+        self.ops.iter().any(|op| op.kind == Kind::Clear)
+    }
+
+    fn key(&self, op: Op) -> Result<Cow<'_, str>> {
+        document::unquote(self.quoted(op)).ok_or_else(document::corrupt)
+    }
+
+    fn is_before(&self, index: usize, key: &str) -> bool {
+        let named = |op: &Op| op.kind != Kind::Clear && document::is_named(self.quoted(*op), key);
+        self.ops.iter().take(index).any(named)
+    }
+
+    /// The keys that there are after this log, given those before. No function is run for that.
+    pub(crate) fn keys_over(&self, mut keys: Vec<String>) -> Result<Vec<String>> {
+        for op in &self.ops {
+            if op.kind == Kind::Clear {
+                keys.clear();
+                continue;
+            }
+            let key = self.key(*op)?;
+            keys.retain(|other| *other != key);
+            if op.kind != Kind::Remove {
+                keys.push(key.into_owned());
+            }
+        }
+        Ok(keys)
     }
 
     fn put(&mut self, key: &str, value: Option<&[u8]>) -> Result<()> {
@@ -212,19 +250,28 @@ impl Delta {
         self.push(key, start, key_end, if value.is_some() { Kind::Set } else { Kind::Remove })
     }
 
-    /// This log on top of a whole document, as if every member had been set by hand: for a change of codec.
-    pub(crate) fn over_all_of(&self, base: Document<'_>) -> Result<Self> {
+    /// A log that sets every one of these members, for a change of codec.
+    pub(crate) fn of_members<'a>(
+        members: impl Iterator<Item = Result<(String, Cow<'a, [u8]>)>>,
+    ) -> Result<Self> {
         let mut whole = Self::default();
-        for member in base.members() {
-            let member = member?;
-            whole.put(&member.key()?, Some(member.value()))?;
-        }
-        let flat = self.flatten(Some(base))?;
-        for change in flat.changes().iter() {
-            whole.supersede(&change.key());
-            whole.put(&change.key(), change.value())?;
+        for member in members {
+            let (key, value) = member?;
+            whole.put(&key, Some(&value))?;
         }
         Ok(whole)
+    }
+
+    /// The log that has the effect of this one and then that of another, both flat.
+    pub(crate) fn then(mut self, next: &Self) -> Result<Self> {
+        if next.clears() {
+            self.clear();
+        }
+        for change in next.changes().iter() {
+            self.supersede(&change.key());
+            self.put(&change.key(), change.value())?;
+        }
+        Ok(self)
     }
 
     /// The changes of a log that [`Delta::flatten`] returned.
@@ -232,27 +279,28 @@ impl Delta {
         Changes(self)
     }
 
-    /// From now on, what is in the log belongs to a save: later operations leave it alone.
+    /// From now on, what is in the log is in the hand of a commit: later operations leave it alone.
     pub(crate) fn freeze(&mut self) {
         self.frozen = self.ops.len();
     }
 
-    /// The save did not happen; its operations are ordinary again.
+    /// The commit came to nothing; its operations are ordinary again.
     pub(crate) fn thaw(&mut self) {
         self.frozen = 0;
     }
 
-    /// The save happened: what belonged to it is done.
+    /// The commit happened: what was in its hand is done.
     pub(crate) fn drop_frozen(&mut self) {
         self.ops.drain(..self.frozen.min(self.ops.len()));
-        self.frozen = 0;
+        (self.frozen, self.layered) = (0, false);
         if self.ops.is_empty() {
             *self = Self::default();
         }
     }
 
-    pub(crate) fn has_functions(&self) -> bool {
-        self.ops.iter().any(|op| matches!(op.kind, Kind::Apply(_)))
+    /// Whether a function is in the hand of a commit.
+    pub(crate) fn has_functions_in_hand(&self) -> bool {
+        self.ops.iter().take(self.frozen).any(|op| matches!(op.kind, Kind::Apply(_)))
     }
 }
 

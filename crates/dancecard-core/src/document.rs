@@ -175,6 +175,11 @@ pub(crate) fn corrupt() -> Error {
     Error::new(ErrorKind::Corrupt, "decode")
 }
 
+/// The error of a value that JSON has no form for, a map whose keys are not text for example.
+pub(crate) fn unrepresentable(operation: &'static str, error: &serde_json::Error) -> Error {
+    Error::new(ErrorKind::Value, operation).with_source(Redacted::of(error))
+}
+
 /// Puts members together to a document, in one allocation of exactly the right size.
 #[derive(Default)]
 pub(crate) struct Builder<'a> {

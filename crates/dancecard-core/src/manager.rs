@@ -271,6 +271,11 @@ impl SessionManager {
         }
     }
 
+    /// The keys of a client's tokens.
+    pub(crate) fn candidate_keys(&self, tokens: &Tokens) -> Vec<RecordKey> {
+        tokens.candidates().iter().filter_map(|token| self.key_of(token)).collect()
+    }
+
     fn new_id(&self) -> Result<(Token, RecordKey)> {
         let id = self.0.ids.generate()?;
         Ok((id.token(), id.key(&self.0.namespace)))
@@ -303,6 +308,15 @@ impl SessionManager {
 
     fn tell_failure(&self, key: Option<&RecordKey>, error: &Error) {
         self.tell_with(EventKind::StoreError, key, Some(error));
+    }
+
+    /// Tells of a failure. That another writer got in first is not one.
+    fn told<T>(&self, key: Option<&RecordKey>, result: Result<T>) -> Result<T> {
+        result.inspect_err(|error| {
+            if !error.is_conflict() {
+                self.tell_failure(key, error)
+            }
+        })
     }
 
     fn tell_with(&self, kind: EventKind, key: Option<&RecordKey>, error: Option<&Error>) {

@@ -312,6 +312,11 @@ impl Versioned {
         self.expires_at
     }
 
+    pub(crate) fn with_expires_at(mut self, at: Timestamp) -> Self {
+        self.expires_at = at;
+        self
+    }
+
     /// The facts, with the present expiry.
     pub fn meta(&self) -> Meta {
         self.stored.meta().clone().with_expires_at(self.expires_at)

@@ -2,14 +2,15 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::document::{Redacted, corrupt};
+use crate::document::{Redacted, corrupt, unrepresentable};
 use crate::error::{Error, ErrorKind, Result};
+use crate::id::RecordKey;
 use crate::manager::{Committed, Ending, SessionManager, Tokens, commit};
 use crate::observe::Fingerprint;
 use crate::plan::Intent;
@@ -63,9 +64,14 @@ pub(crate) struct Shared {
     pub(crate) tokens: Tokens,
     /// Held while the engine is asked or told, so that a request asks once and commits once.
     pub(crate) gate: tokio::sync::Mutex<()>,
-    used: AtomicBool,
+    flags: AtomicU8,
     state: Mutex<State>,
 }
+
+/// Someone has used the session.
+const USED: u8 = 1;
+/// The response is being decided. Kept beside the state, so that a session nobody used is sealed without its lock.
+const CLOSED: u8 = 2;
 
 /// How far a session has come. It says nothing about who it is.
 #[non_exhaustive]
@@ -89,7 +95,7 @@ impl Session {
     pub(crate) fn new(manager: SessionManager, tokens: Tokens, place: Place) -> Self {
         let state = Mutex::new(State::new(place));
         let gate = tokio::sync::Mutex::const_new(());
-        Self { shared: Arc::new(Shared { manager, tokens, gate, used: AtomicBool::new(false), state }) }
+        Self { shared: Arc::new(Shared { manager, tokens, gate, flags: AtomicU8::new(0), state }) }
     }
 
     /// The value of a key, or `None` where there is none.
@@ -150,7 +156,7 @@ impl Session {
         let apply = move |stored: Option<&[u8]>| {
             let mut value = parse::<T>(stored)?.unwrap_or_default();
             f(&mut value);
-            serde_json::to_vec(&value).map_err(|e| value_error("update", &e))
+            serde_json::to_vec(&value).map_err(|e| unrepresentable("update", &e))
         };
         self.shared.change(|state| state.delta.apply(key, Arc::new(apply)))
     }
@@ -185,8 +191,7 @@ impl Session {
     pub fn sign_in(&self, who: impl Into<Principal>) -> Result<()> {
         let who = who.into();
         self.shared.change(|state| {
-            state.intend(Intent::SignIn);
-            state.principal = Some(who);
+            state.sign_in(who);
             Ok(())
         })
     }
@@ -195,7 +200,7 @@ impl Session {
     #[doc(alias("remember_me", "set_expiry"))]
     pub fn set_lifetime(&self, lifetime: Lifetime) -> Result<()> {
         self.shared.change(|state| {
-            state.lifetime = Some(lifetime);
+            state.set_lifetime(lifetime);
             Ok(())
         })
     }
@@ -230,7 +235,7 @@ impl Session {
     /// When the session began and ends, whose it is, and on what device; `None` before it is stored.
     pub async fn meta(&self) -> Result<Option<Meta>> {
         self.shared.load_if_needed().await?;
-        Ok(self.shared.state().present().map(|present| present.versioned.meta()))
+        Ok(self.shared.state().meta())
     }
 
     /// Reads the session, so that values can be had without waiting.
@@ -251,7 +256,7 @@ impl Session {
     /// refused then, since the update may have happened.
     #[doc(alias("commit", "flush"))]
     pub async fn save(&self) -> Result<()> {
-        self.mark_used();
+        self.shared.mark_used();
         commit(&self.shared, Ending::Save).await.map(drop)
     }
 
@@ -271,7 +276,7 @@ impl Session {
 
     /// How far the session has come. Asks nothing of the engine.
     pub fn status(&self) -> Status {
-        self.shared.state().status()
+        if self.shared.is_closed() { Status::Sealed } else { self.shared.state().status() }
     }
 
     /// What stands for this session in logs, once it is loaded or stored.
@@ -291,13 +296,14 @@ impl Session {
 
     /// Whether anyone has used the session in this request. If not, the response does not depend on it.
     pub fn was_used(&self) -> bool {
-        self.shared.used.load(Ordering::Relaxed)
+        self.shared.flags.load(Ordering::Relaxed) & USED != 0
     }
 
     /// Decides the response of this session without asking the engine, if that is possible. Adapters call it before
     /// [`SessionManager::commit`], to spare most requests a future.
     pub fn commit_now(&self) -> Option<Committed> {
-        if !self.was_used() {
+        let before = self.shared.flags.fetch_or(CLOSED, Ordering::Relaxed);
+        if before & USED == 0 {
             return Some(Committed::UNTOUCHED);
         }
         self.shared.state().commit_now(&self.shared.manager)
@@ -307,10 +313,6 @@ impl Session {
     /// The commit that follows stores nothing, unless the session was to be destroyed, which it still is.
     pub fn abandon(&self) {
         self.shared.state().abandon();
-    }
-
-    fn mark_used(&self) {
-        self.shared.mark_used();
     }
 }
 
@@ -325,14 +327,19 @@ impl Shared {
         self.state.lock()
     }
 
-    fn mark_used(&self) {
-        self.used.store(true, Ordering::Relaxed);
+    /// Returns what was noted before. Of a first use and the decision of the response, one comes first for both.
+    fn mark_used(&self) -> u8 {
+        self.flags.fetch_or(USED, Ordering::Relaxed)
+    }
+
+    fn is_closed(&self) -> bool {
+        self.flags.load(Ordering::Relaxed) & CLOSED != 0
     }
 
     fn change<R>(&self, change: impl FnOnce(&mut State) -> Result<R>) -> Result<R> {
-        self.mark_used();
+        let closed = self.mark_used() & CLOSED != 0;
         let mut state = self.state();
-        if state.sealed {
+        if closed || state.sealed {
             return Err(Error::new(ErrorKind::Sealed, "write"));
         }
         change(&mut state)
@@ -365,6 +372,12 @@ impl Shared {
     /// Loads unless another task just did. The gate is held by the caller.
     async fn load_under_gate(&self) -> Result<()> {
         if self.state().needs_load() { self.locate().await } else { Ok(()) }
+    }
+
+    /// The keys of what the client's tokens stand for.
+    pub(crate) fn keys(&self) -> Vec<RecordKey> {
+        let bound = self.state().bound().cloned();
+        bound.map_or_else(|| self.manager.candidate_keys(&self.tokens), |key| vec![key])
     }
 
     /// Loads, even for a session that is to be destroyed. The gate is held by the caller.

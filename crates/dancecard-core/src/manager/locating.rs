@@ -17,14 +17,14 @@ const MAX_HOPS: usize = 8;
 impl SessionManager {
     /// Finds the record that a request is about. The first candidate that lives counts.
     pub(crate) async fn locate(&self, tokens: &Tokens, bound: Option<&RecordKey>) -> Result<Place> {
-        (0..tokens.refused()).for_each(|_| self.tell(EventKind::Malformed, None));
-        let mut place = Place::Absent;
         if let Some(key) = bound {
             return self
                 .locate_key(key)
                 .await
                 .map(|found| if let Place::Absent = found { Place::Gone } else { found });
         }
+        (0..tokens.refused()).for_each(|_| self.tell(EventKind::Malformed, None));
+        let mut place = Place::Absent;
         for token in tokens.candidates() {
             let Some(key) = self.key_of(token) else {
                 self.tell(EventKind::Malformed, None);
@@ -90,7 +90,7 @@ impl SessionManager {
         Verdict::Alive
     }
 
-    fn present(&self, key: RecordKey, versioned: Versioned) -> Result<Place> {
+    pub(super) fn present(&self, key: RecordKey, versioned: Versioned) -> Result<Place> {
         let codec = self.codec(versioned.written_meta().codec())?;
         let opened =
             codec.open(versioned.payload()).inspect_err(|error| self.tell_failure(Some(&key), error))?;

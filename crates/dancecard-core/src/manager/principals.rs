@@ -8,9 +8,8 @@ use futures_core::Stream;
 use sha2::{Digest, Sha256};
 
 use super::SessionManager;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::id::RecordKey;
-use crate::observe::EventKind;
 use crate::policy::AtLimit;
 use crate::record::{Entry, Meta, Principal, Record, Version};
 use crate::store::{BoxStream, ListQuery, Store, WriteMode};
@@ -116,9 +115,30 @@ impl SessionManager {
     }
 
     /// Which "end all" was the last one for a principal; each has a version that was never there before.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] when there is a limit of sessions per principal that the engine can't count.
     pub(super) async fn generation(&self, who: &Principal) -> Result<Option<Version>> {
-        let mark = self.0.store.load(&self.mark_key(who)).await?;
+        if !self.0.capabilities.principal_index.is_supported() {
+            let unlimited = self.0.policy.max_sessions.is_none();
+            return if unlimited { Ok(None) } else { Err(self.0.store.unsupported("list")) };
+        }
+        let mark = self.told(None, self.0.store.load(&self.mark_key(who)).await)?;
         Ok(mark.map(|mark| mark.version().clone()))
+    }
+
+    /// Why a sign-in must not stand, if so: all sessions of the principal were ended since, or there are too many.
+    pub(super) async fn judge_sign_in(
+        &self,
+        who: &Principal,
+        generation: Option<&Version>,
+        new: &RecordKey,
+    ) -> Result<Option<ErrorKind>> {
+        if self.generation(who).await?.as_ref() != generation {
+            return Ok(Some(ErrorKind::Ended));
+        }
+        let stays = self.keep_limit(who, new).await?;
+        Ok((!stays).then_some(ErrorKind::Refused))
     }
 
     fn mark_key(&self, who: &Principal) -> RecordKey {
@@ -130,14 +150,10 @@ impl SessionManager {
         RecordKey::new(&hash.finalize())
     }
 
-    pub(super) fn guards_sign_in(&self) -> bool {
-        self.0.capabilities.principal_index.is_supported()
-    }
-
     /// Applies the limit of sessions per principal after a sign-in; `false` when the new session is the one that goes.
     ///
     /// All sign-ins count the same list in the same order, so that of several at once the right ones stay.
-    pub(super) async fn keep_limit(&self, who: &Principal, new: &RecordKey) -> Result<bool> {
+    async fn keep_limit(&self, who: &Principal, new: &RecordKey) -> Result<bool> {
         let Some((limit, at_limit)) = self.0.policy.max_sessions else { return Ok(true) };
         let mut entries = self.sessions_of(who).await?;
         match at_limit {
@@ -148,13 +164,11 @@ impl SessionManager {
             AtLimit::RefuseNew => entries.reverse(),
         }
         let surplus = entries.len().saturating_sub(limit);
-        let mut stays = true;
+        // One that is not there any more was ended by another sign-in, or by an "end all".
+        let mut stays = entries.iter().any(|entry| entry.key == *new);
         for entry in entries.into_iter().take(surplus) {
             stays &= entry.key != *new;
             self.end_from(&entry.key, Some(entry.version)).await?;
-        }
-        if !stays {
-            self.tell(EventKind::SignInUndone, Some(new));
         }
         Ok(stays)
     }

@@ -1,13 +1,15 @@
 //! The records that a commit writes.
 
+use std::borrow::Cow;
+
 use super::SessionManager;
 use crate::clock::Timestamp;
-use crate::document::Document;
+use crate::delta::Delta;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::RecordKey;
 use crate::policy;
 use crate::record::{Meta, Record};
-use crate::session::State;
+use crate::session::{Present, State};
 use crate::store::Store;
 
 /// How long the marker of a session that ended, or got another id, stays: longer than a request that was under way.
@@ -19,25 +21,31 @@ impl SessionManager {
     pub(super) fn merge(&self, state: &State) -> Result<Option<Vec<u8>>> {
         let payload = match state.base() {
             None => self.fresh_payload(state)?,
-            Some(base) => {
-                let opened = Document::of(base.payload());
-                let flat = state.delta.flatten(opened)?;
-                let tag = base.versioned.written_meta().codec();
-                if tag == self.writer().tag() {
-                    self.writer().encode(Some(base.versioned.payload()), flat.changes())?
-                } else if flat.changes().iter().next().is_none() && !flat.changes().clears() {
-                    None
-                } else {
-                    let whole = flat.over_all_of(Document::expect(base.payload())?)?;
-                    self.writer().encode(None, whole.changes())?
-                }
-            }
+            Some(base) => self.changed_payload(state, base)?,
         };
         payload.map(|payload| self.check_size(payload)).transpose()
     }
 
+    fn changed_payload(&self, state: &State, base: &Present) -> Result<Option<Vec<u8>>> {
+        let flat = state.delta.flatten(|key| self.find(base, key))?;
+        if base.versioned.written_meta().codec() == self.writer().tag() {
+            return self.writer().encode(Some(base.versioned.payload()), flat.changes());
+        }
+        if flat.is_empty() {
+            return Ok(None);
+        }
+        // Another codec wrote it: everything is written anew.
+        let members = self.keys(base)?.into_iter().filter_map(|key| self.member(base, key).transpose());
+        let whole = Delta::of_members(members)?.then(&flat)?;
+        self.writer().encode(None, whole.changes())
+    }
+
+    fn member<'a>(&self, base: &'a Present, key: String) -> Result<Option<(String, Cow<'a, [u8]>)>> {
+        Ok(self.find(base, &key)?.map(|value| (key, value)))
+    }
+
     fn fresh_payload(&self, state: &State) -> Result<Option<Vec<u8>>> {
-        let flat = state.delta.flatten(None)?;
+        let flat = state.delta.flatten(|_| Ok(None))?;
         if flat.changes().iter().all(|change| change.value().is_none()) {
             return Ok(None);
         }
@@ -58,15 +66,18 @@ impl SessionManager {
         match (merged, state.base()) {
             (Some(payload), _) => Ok(payload),
             (None, Some(base)) => Ok(base.versioned.payload().to_vec()),
-            (None, None) => {
-                Ok(self.writer().encode(None, crate::delta::Delta::default().changes())?.unwrap_or_default())
-            }
+            (None, None) => Ok(self.writer().encode(None, Delta::default().changes())?.unwrap_or_default()),
         }
     }
 
     fn codec_of(&self, state: &State, rewritten: bool) -> crate::record::CodecTag {
         let kept = state.base().filter(|_| !rewritten);
         kept.map_or(self.writer().tag(), |base| base.versioned.written_meta().codec())
+    }
+
+    /// The facts of a session that was used, and not changed.
+    pub(super) fn seen(&self, state: &State, now: Timestamp) -> Meta {
+        policy::seen(state.base().map_or_else(|| Meta::new(now, now), |base| base.versioned.meta()), now)
     }
 
     /// The record of a session that goes on.

@@ -8,10 +8,10 @@ use crate::clock::Timestamp;
 use crate::delta::{Delta, Known};
 use crate::error::Result;
 use crate::id::{RecordKey, Token};
-use crate::manager::{Committed, SessionManager, TokenAction};
+use crate::manager::{Committed, Outcome, SessionManager, TokenAction};
 use crate::plan::{Facts, Intent, Plan, Presence, plan};
 use crate::policy::Lifetime;
-use crate::record::{Principal, Versioned};
+use crate::record::{Meta, Principal, Versioned};
 
 pub(crate) struct State {
     pub(crate) place: Place,
@@ -21,11 +21,16 @@ pub(crate) struct State {
     pub(crate) lifetime: Option<Lifetime>,
     pub(crate) outgoing: Outgoing,
     pub(crate) device: Option<Box<Device>>,
-    /// A write is under way; still set when a commit begins if the one before was dropped half-way.
-    pub(crate) saving: bool,
+    /// Goes up with everything that is asked for beside data, so that a save knows what came after its decision.
+    pub(crate) wishes: u32,
+    /// A write was sent; still set when a commit begins if nobody knows what became of the one before.
+    pub(crate) in_hand: bool,
+    /// The response is being decided: nothing more can be asked for.
     pub(crate) sealed: bool,
-    /// The response failed: not even the expiry is moved.
-    abandoned: bool,
+    /// The response was decided: nothing more is committed, and reads go on with what the handler saw.
+    pub(crate) decided: bool,
+    /// Where the commit of the response put the session, and the facts that it stored.
+    pub(crate) stored: Option<(RecordKey, Meta)>,
     /// There is no response to come that could carry an id.
     pub(crate) is_live_connection: bool,
 }
@@ -76,9 +81,11 @@ impl State {
             lifetime: None,
             outgoing: Outgoing::Keep,
             device: None,
-            saving: false,
+            wishes: 0,
+            in_hand: false,
             sealed: false,
-            abandoned: false,
+            decided: false,
+            stored: None,
             is_live_connection: matches!(place, Place::Bound(_)),
             place,
         }
@@ -86,6 +93,7 @@ impl State {
 
     /// The stronger intent wins; after `destroy`, everything else belongs to the session that follows.
     pub(super) fn intend(&mut self, intent: Intent) {
+        self.wishes += 1;
         self.intent = match (self.intent, intent) {
             (Intent::Destroy, _) => Intent::Destroy,
             (Intent::SignIn, Intent::Cycle) => Intent::SignIn,
@@ -93,24 +101,103 @@ impl State {
         };
     }
 
-    pub(super) fn destroy(&mut self) {
-        self.intent = Intent::Destroy;
-        self.forget_changes();
+    pub(super) fn sign_in(&mut self, who: Principal) {
+        self.intend(Intent::SignIn);
+        self.principal = Some(who);
     }
 
-    pub(super) fn abandon(&mut self) {
+    pub(super) fn set_lifetime(&mut self, lifetime: Lifetime) {
+        self.wishes += 1;
+        self.lifetime = Some(lifetime);
+    }
+
+    pub(super) fn destroy(&mut self) {
         self.forget_changes();
-        self.sealed = true;
-        if self.intent != Intent::Destroy {
-            self.intent = Intent::Keep;
-            self.abandoned = true;
+        self.intent = Intent::Destroy;
+    }
+
+    /// After a response that failed, not even the expiry is moved.
+    pub(super) fn abandon(&mut self) {
+        if self.decided {
+            return;
         }
+        self.sealed = true;
+        let is_to_end = self.intent == Intent::Destroy;
+        self.forget_changes();
+        if is_to_end {
+            self.intent = Intent::Destroy;
+        }
+        self.decided = !is_to_end;
     }
 
     fn forget_changes(&mut self) {
         self.delta = Delta::default();
+        self.forget_wishes();
+    }
+
+    fn forget_wishes(&mut self) {
+        self.wishes += 1;
+        self.intent = Intent::Keep;
         self.principal = None;
         self.lifetime = None;
+    }
+
+    /// From a decision until its outcome is known, what it took into account is in hand.
+    pub(crate) fn take_in_hand(&mut self) {
+        self.in_hand = true;
+        self.delta.freeze();
+    }
+
+    /// The decision came to nothing; what it took into account waits for the next one.
+    pub(crate) fn put_back(&mut self) {
+        self.in_hand = false;
+        self.delta.thaw();
+    }
+
+    /// What was in hand is stored. `wishes` is how many there were when it was decided.
+    pub(crate) fn forget_what_was_in_hand(&mut self, wishes: u32) {
+        self.delta.drop_frozen();
+        if self.wishes == wishes {
+            self.forget_wishes();
+        }
+    }
+
+    /// The session has ended by its own wish; what else was asked for begins another.
+    pub(crate) fn leave_ended(&mut self) {
+        self.outgoing = Outgoing::Forget;
+        self.place = Place::Absent;
+        if self.intent == Intent::Destroy {
+            self.intent = if self.principal.is_some() { Intent::SignIn } else { Intent::Keep };
+        }
+    }
+
+    /// A sign-in was undone. The client keeps what it has: by now that may be the cookie of a later one.
+    pub(crate) fn leave_undone(&mut self) {
+        self.outgoing = Outgoing::Keep;
+        self.place = Place::Gone;
+        self.forget_changes();
+    }
+
+    /// The expiry was moved.
+    pub(crate) fn expire_at(&mut self, at: Timestamp) {
+        if let Place::Present(present) = &mut self.place {
+            present.versioned = present.versioned.clone().with_expires_at(at);
+        }
+    }
+
+    /// There is a response to come that can carry an id.
+    pub(crate) fn has_response(&self) -> bool {
+        !self.is_live_connection
+    }
+
+    /// What is stored is known as far as the next decision needs it.
+    pub(crate) fn is_read(&self) -> bool {
+        match self.presence() {
+            Presence::Unloaded => false,
+            // What was written after `destroy` is looked at once that is done.
+            Presence::Present => self.intent != Intent::Destroy,
+            _ => true,
+        }
     }
 
     pub(crate) fn present(&self) -> Option<&Present> {
@@ -122,10 +209,19 @@ impl State {
 
     /// The key of the stored record, where it is known.
     pub(super) fn key(&self) -> Option<&RecordKey> {
-        match &self.place {
-            Place::Present(present) => Some(&present.key),
-            Place::Bound(key) => Some(key),
+        match (&self.stored, &self.place) {
+            (Some((key, _)), _) | (None, Place::Bound(key)) => Some(key),
+            (None, Place::Present(present)) => Some(&present.key),
             _ => None,
+        }
+    }
+
+    /// The facts of the stored record, where there is one that is to stay.
+    pub(super) fn meta(&self) -> Option<Meta> {
+        match &self.stored {
+            Some((_, meta)) => Some(meta.clone()),
+            None if self.intent == Intent::Destroy => None,
+            None => self.present().map(|present| present.versioned.meta()),
         }
     }
 
@@ -137,7 +233,8 @@ impl State {
     }
 
     pub(super) fn may_be_stored(&self) -> bool {
-        self.intent != Intent::Destroy && matches!(self.presence(), Presence::Present | Presence::Unloaded)
+        let is_stored = matches!(self.presence(), Presence::Present | Presence::Unloaded);
+        self.stored.is_some() || is_stored && self.intent != Intent::Destroy
     }
 
     pub(super) fn needs_load(&self) -> bool {
@@ -184,19 +281,8 @@ impl State {
     }
 
     pub(super) fn keys(&self, manager: &SessionManager) -> Result<Vec<String>> {
-        let mut keys = self.base().map_or(Ok(Vec::new()), |present| manager.keys(present))?;
-        let flat = self.delta.flatten(None)?;
-        if flat.changes().clears() {
-            keys.clear();
-        }
-        for change in flat.changes().iter() {
-            let key = change.key();
-            keys.retain(|other| *other != key);
-            if change.value().is_some() {
-                keys.push(key.into_owned());
-            }
-        }
-        Ok(keys)
+        let keys = self.base().map_or(Ok(Vec::new()), |present| manager.keys(present))?;
+        self.delta.keys_over(keys)
     }
 
     pub(super) fn principal(&self) -> Option<&Principal> {
@@ -229,19 +315,19 @@ impl State {
     }
 
     pub(super) fn commit_now(&mut self, manager: &SessionManager) -> Option<Committed> {
+        if self.decided {
+            return Some(Committed::new(self.token_action(), Outcome::Unchanged));
+        }
         if !self.delta.is_empty() || self.intent != Intent::Keep || self.lifetime.is_some() {
             return None;
-        }
-        if self.abandoned {
-            return Some(Committed::new(self.token_action(), crate::manager::Outcome::Unchanged));
         }
         match plan(self.unchanged(manager, manager.now())) {
             Plan::Nothing => {}
             Plan::Forget => self.outgoing = Outgoing::Forget,
             _ => return None,
         }
-        self.sealed = true;
-        Some(Committed::new(self.token_action(), crate::manager::Outcome::Unchanged))
+        (self.sealed, self.decided) = (true, true);
+        Some(Committed::new(self.token_action(), Outcome::Unchanged))
     }
 
     pub(crate) fn token_action(&self) -> TokenAction {

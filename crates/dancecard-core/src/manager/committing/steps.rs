@@ -1,0 +1,295 @@
+//! Each plan, carried out.
+
+use std::time::Duration;
+
+use super::{Ending, Run, Step};
+use crate::clock::Timestamp;
+use crate::error::{Error, ErrorKind, Result, Retry};
+use crate::id::{RecordKey, Token};
+use crate::manager::Outcome;
+use crate::observe::EventKind;
+use crate::plan::{Intent, Plan};
+use crate::record::{Meta, Record, Version, Versioned};
+use crate::session::{Outgoing, Place, State};
+use crate::store::{Store, WriteMode};
+
+/// What the handle keeps of a record that goes to the engine.
+enum Trace {
+    /// After a save it goes on from there.
+    Whole(Record),
+    /// After the response it only has to tell of it.
+    Facts(Meta),
+}
+
+/// A session on its way to a new id.
+struct Arrival {
+    token: Token,
+    key: RecordKey,
+    absolute_at: Timestamp,
+    trace: Trace,
+}
+
+impl Run<'_> {
+    /// What came of it; `None` when the next step is to be decided.
+    pub(super) async fn carry_out(&mut self, step: &mut Step) -> Result<Option<Outcome>> {
+        let outcome = match step.plan {
+            Plan::Load => return self.load().await.map(|()| None),
+            Plan::EndThenCreate => return self.end_then_create(step).await.map(|()| None),
+            Plan::Nothing => self.settle(step.wishes, Outcome::Unchanged, |_| {}),
+            Plan::Forget => {
+                self.settle(step.wishes, Outcome::Unchanged, |state| state.outgoing = Outgoing::Forget)
+            }
+            Plan::DropWrite => self.drop_write(step)?,
+            Plan::Refuse => return Err(Error::new(ErrorKind::Unavailable, "commit").with_retry(Retry::Safe)),
+            Plan::Touch => self.touch(step).await,
+            Plan::Update => self.update(step).await?,
+            Plan::End => self.end(step).await?,
+            Plan::Create => self.create(step).await?,
+            Plan::Renew => self.renew(step).await?,
+            Plan::Rotate => self.rotate(step, Duration::ZERO, EventKind::Rotated).await?,
+        };
+        Ok(Some(outcome))
+    }
+
+    /// Notes that everything in hand is done. What was asked for since then is kept for the next commit.
+    fn settle(&self, wishes: u32, outcome: Outcome, change: impl FnOnce(&mut State)) -> Outcome {
+        let mut state = self.shared.state();
+        state.in_hand = false;
+        match self.ending {
+            Ending::Response => state.decided = true,
+            Ending::Save => state.forget_what_was_in_hand(wishes),
+        }
+        change(&mut state);
+        outcome
+    }
+
+    async fn load(&mut self) -> Result<()> {
+        match self.shared.locate().await {
+            Err(error) if error.kind() == ErrorKind::Corrupt && self.is_to_end() => self.end_unread().await,
+            located => located,
+        }
+    }
+
+    fn is_to_end(&self) -> bool {
+        self.shared.state().intent == Intent::Destroy
+    }
+
+    /// Ends a session that can't be read: logging out must be possible whatever is stored.
+    async fn end_unread(&mut self) -> Result<()> {
+        for key in self.shared.keys() {
+            self.manager.end(&key).await?;
+        }
+        self.leave_old();
+        Ok(())
+    }
+
+    async fn end_then_create(&mut self, step: &Step) -> Result<()> {
+        self.end_old(step).await?;
+        self.leave_old();
+        Ok(())
+    }
+
+    /// What was written after `destroy` belongs to a visitor without a session.
+    fn leave_old(&mut self) {
+        self.ended = true;
+        let mut state = self.shared.state();
+        state.put_back();
+        state.leave_ended();
+    }
+
+    fn drop_write(&self, step: &Step) -> Result<Outcome> {
+        self.manager.tell(EventKind::LateWriteDropped, None);
+        self.settle(step.wishes, Outcome::Dropped, |_| {});
+        self.unless_saving(Outcome::Dropped, ErrorKind::Ended)
+    }
+
+    /// A save that stored nothing is an error to its caller; a response that stored nothing may be a fine one.
+    fn unless_saving(&self, outcome: Outcome, kind: ErrorKind) -> Result<Outcome> {
+        match self.ending {
+            Ending::Response => Ok(outcome),
+            Ending::Save => Err(Error::new(kind, "save")),
+        }
+    }
+
+    /// The request asked for nothing to be stored, so it does not fail for the sake of its expiry.
+    async fn touch(&self, step: &mut Step) -> Outcome {
+        if !self.manager.0.capabilities.touch.is_supported() {
+            return self.touch_by_rewriting(step).await;
+        }
+        let (Some((key, _)), Some(record)) = (&step.old, &step.record) else { return Outcome::Unchanged };
+        let expires_at = record.meta.expires_at();
+        let touched = self.manager.0.store.touch(key, expires_at).await;
+        match self.manager.told(Some(key), touched) {
+            Ok(true) => {
+                self.manager.tell(EventKind::Touched, Some(key));
+                self.settle(step.wishes, Outcome::Touched, |state| state.expire_at(expires_at))
+            }
+            Ok(false) | Err(_) => self.settle(step.wishes, Outcome::Unchanged, |_| {}),
+        }
+    }
+
+    /// If another writer got in first, it has moved the expiry already.
+    async fn touch_by_rewriting(&self, step: &mut Step) -> Outcome {
+        match self.write_old(step).await {
+            Ok((key, change)) => {
+                self.manager.tell(EventKind::Touched, Some(&key));
+                self.settle(step.wishes, Outcome::Touched, change)
+            }
+            Err(_) => self.settle(step.wishes, Outcome::Unchanged, |_| {}),
+        }
+    }
+
+    async fn update(&self, step: &mut Step) -> Result<Outcome> {
+        let (key, change) = self.write_old(step).await?;
+        if self.attempts > 0 {
+            self.manager.tell(EventKind::Merged, Some(&key));
+        }
+        Ok(self.settle(step.wishes, Outcome::Updated, change))
+    }
+
+    /// Writes the record where it was loaded from, on condition where the engine has conditions. Returns what changes
+    /// for the handle by that.
+    async fn write_old(&self, step: &mut Step) -> Result<(RecordKey, impl FnOnce(&mut State) + use<>)> {
+        let (Some((key, version)), Some(record)) = (step.old.take(), step.record.take()) else {
+            return Err(incomplete());
+        };
+        let trace = self.trace(&record);
+        let conditional = self.manager.0.capabilities.conditional_write.is_supported();
+        let mode = if conditional { WriteMode::Update(version) } else { WriteMode::Overwrite };
+        let written = self.manager.0.store.write(&key, record, mode).await;
+        let version = self.manager.told(Some(&key), written)?;
+        let change = self.stand_on(key.clone(), trace, version);
+        Ok((key, change))
+    }
+
+    fn trace(&self, record: &Record) -> Trace {
+        match self.ending {
+            Ending::Response => Trace::Facts(record.meta.clone()),
+            Ending::Save => Trace::Whole(record.clone()),
+        }
+    }
+
+    fn stand_on(&self, key: RecordKey, trace: Trace, version: Version) -> impl FnOnce(&mut State) + use<> {
+        let place = match trace {
+            Trace::Facts(meta) => Err((key, meta)),
+            Trace::Whole(record) => {
+                let present = self.manager.present(key.clone(), Versioned::new(record, version));
+                Ok(present.unwrap_or(Place::Bound(key)))
+            }
+        };
+        move |state| match place {
+            Ok(place) => state.place = place,
+            Err(stored) => state.stored = Some(stored),
+        }
+    }
+
+    async fn end(&self, step: &Step) -> Result<Outcome> {
+        self.end_old(step).await?;
+        Ok(self.settle(step.wishes, Outcome::Ended, State::leave_ended))
+    }
+
+    async fn end_old(&self, step: &Step) -> Result<()> {
+        let Some((key, version)) = &step.old else { return Ok(()) };
+        self.manager.end_from(key, Some(version.clone())).await.map(drop)
+    }
+
+    async fn create(&self, step: &mut Step) -> Result<Outcome> {
+        self.refuse_without_response()?;
+        let (arrival, record) = self.depart(step)?;
+        let written = self.manager.0.store.write(&arrival.key, record, WriteMode::Create).await;
+        let version = self.manager.told(Some(&arrival.key), written)?;
+        self.manager.tell(EventKind::Created, Some(&arrival.key));
+        self.arrive(arrival, version, step, Outcome::Created).await
+    }
+
+    /// A reader does not fail because it is time for a new id, and there is no room for one at the moment.
+    async fn renew(&self, step: &mut Step) -> Result<Outcome> {
+        let (dirty, wishes, grace) = (step.dirty, step.wishes, self.manager.0.policy.grace);
+        match self.rotate(step, grace, EventKind::Renewed).await {
+            Err(error) if !dirty && !error.is_conflict() => {
+                Ok(self.settle(wishes, Outcome::Unchanged, |_| {}))
+            }
+            renewed => renewed,
+        }
+    }
+
+    async fn rotate(&self, step: &mut Step, grace: Duration, event: EventKind) -> Result<Outcome> {
+        self.refuse_without_response()?;
+        let (arrival, record) = self.depart(step)?;
+        let replaced = self.replace(step, &arrival.key, record, grace).await;
+        let version = self.manager.told(Some(&arrival.key), replaced)?;
+        self.manager.tell(event, Some(&arrival.key));
+        self.arrive(arrival, version, step, Outcome::Rotated).await
+    }
+
+    async fn replace(
+        &self,
+        step: &Step,
+        new: &RecordKey,
+        record: Record,
+        grace: Duration,
+    ) -> Result<Version> {
+        let store = &self.manager.0.store;
+        let Some((old, expected)) = &step.old else { return Err(incomplete()) };
+        let retired = self.manager.moved(new, grace, step.now);
+        if self.manager.0.capabilities.conditional_write.is_supported() {
+            return store.replace(old, expected, retired, new, record).await;
+        }
+        let version = store.write(new, record, WriteMode::Create).await?;
+        store.write(old, retired, WriteMode::Overwrite).await.map(|_| version)
+    }
+
+    fn depart(&self, step: &mut Step) -> Result<(Arrival, Record)> {
+        let (Some((token, key)), Some(record)) = (step.new.take(), step.record.take()) else {
+            return Err(incomplete());
+        };
+        let (absolute_at, trace) = (record.meta.absolute_at(), self.trace(&record));
+        Ok((Arrival { token, key, absolute_at, trace }, record))
+    }
+
+    /// A connection that has no response to come can't be given an id.
+    fn refuse_without_response(&self) -> Result<()> {
+        if self.shared.state().has_response() {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Sealed, "change id")
+            .with_detail("this connection has already had its response"))
+    }
+
+    /// Makes the new id the session's, unless the sign-in that made it was overtaken.
+    async fn arrive(
+        &self,
+        arrival: Arrival,
+        version: Version,
+        step: &Step,
+        outcome: Outcome,
+    ) -> Result<Outcome> {
+        if let Some(reason) = self.undone(&arrival.key, &version, step).await? {
+            self.manager.tell(EventKind::SignInUndone, Some(&arrival.key));
+            self.settle(step.wishes, Outcome::Undone, State::leave_undone);
+            return self.unless_saving(Outcome::Undone, reason);
+        }
+        let Arrival { token, key, absolute_at, trace } = arrival;
+        let stand = self.stand_on(key, trace, version);
+        Ok(self.settle(step.wishes, outcome, |state| {
+            state.outgoing = Outgoing::Set(token, absolute_at);
+            stand(state);
+        }))
+    }
+
+    /// Why a sign-in must not stand, if so; it is ended then.
+    async fn undone(&self, key: &RecordKey, version: &Version, step: &Step) -> Result<Option<ErrorKind>> {
+        let Some(guard) = self.guard.as_ref().filter(|_| step.principal.is_some()) else { return Ok(None) };
+        let verdict = self.manager.judge_sign_in(&guard.who, guard.generation.as_ref(), key).await;
+        if !matches!(verdict, Ok(None)) {
+            // Its token will not be sent. If it can't be ended either, nobody can use it.
+            let ended = self.manager.end_from(key, Some(version.clone())).await;
+            return verdict.and_then(|reason| ended.map(|_| reason));
+        }
+        verdict
+    }
+}
+
+fn incomplete() -> Error {
+    Error::new(ErrorKind::Other, "commit").with_detail("a plan without its record: please report it")
+}

@@ -1,0 +1,8 @@
+//! The behaviour of the session layer, seen from outside.
+
+#[cfg(test)]
+mod house;
+#[cfg(test)]
+mod probe;
+
+mod session;
