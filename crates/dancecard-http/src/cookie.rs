@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use dancecard_core::{Error, ErrorKind, Result};
 
+use crate::transport::Candidates;
+
 /// Browsers drop a cookie whose name and value are longer together.
 const MAX_NAME_AND_VALUE: usize = 4096;
 /// ... and an attribute value that is longer than this.
@@ -287,13 +289,22 @@ impl Variant {
         line
     }
 
-    /// The values under this name in a `Cookie` header. Names are compared byte by byte: what decodes, or folds, to
-    /// our name is not our cookie.
-    pub(crate) fn values<'a>(&'a self, header: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
-        header.split(|byte| *byte == b';').filter_map(|pair| {
-            let pair = pair.trim_ascii_start();
-            pair.strip_prefix(self.name.as_bytes())?.strip_prefix(b"=")
-        })
+    /// Finds the values under this name in a `Cookie` header. Names are compared byte by byte: what decodes, or folds,
+    /// to our name is not our cookie.
+    pub(crate) fn find<'a>(&self, header: &'a [u8], found: &mut Candidates<'a>) {
+        let mut rest = header;
+        loop {
+            while let [b' ' | b'\t', after @ ..] = rest {
+                rest = after;
+            }
+            let end = memchr::memchr(b';', rest).unwrap_or(rest.len());
+            let (pair, after) = rest.split_at(end);
+            found.extend(pair.strip_prefix(self.name.as_bytes()).and_then(|pair| pair.strip_prefix(b"=")));
+            match after {
+                [b';', after @ ..] => rest = after,
+                _ => return,
+            }
+        }
     }
 }
 
@@ -308,7 +319,9 @@ mod tests {
 
     fn values(name: &str, header: &[u8]) -> Vec<Vec<u8>> {
         let cookie = prepared(CookieConfig::new(name).with_exact_name());
-        cookie.strict.values(header).map(<[u8]>::to_vec).collect()
+        let mut found = Candidates::new();
+        cookie.strict.find(header, &mut found);
+        found.into_iter().map(<[u8]>::to_vec).collect()
     }
 
     #[test]

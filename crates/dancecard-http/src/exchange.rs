@@ -9,6 +9,9 @@ use dancecard_core::{Committed, Result, Session, SessionManager, TokenAction};
 use crate::fields::{Field, RequestHeaders, ResponseHeaders};
 use crate::transport::{Carrier, Transport};
 
+const NO_STORE: &str = "no-store";
+const COOKIE: &str = "Cookie";
+
 /// User agents of more characters are cut: they are for a person to recognise a device by.
 const MAX_USER_AGENT: usize = 256;
 
@@ -166,8 +169,8 @@ impl Exchange {
             TokenAction::Forget => Some(carrier.remove(self.relaxed)),
         };
         // A response that carries a token is nobody else's; for others the application may know better.
-        if line.is_some() || response.values(Field::CacheControl).next().is_none() {
-            response.replace(Field::CacheControl, "no-store".into());
+        if !response.add_if_absent(Field::CacheControl, NO_STORE) && line.is_some() {
+            response.replace(Field::CacheControl, NO_STORE.into());
         }
         if let Some((field, line)) = line {
             response.append(field, line.into());
@@ -176,6 +179,9 @@ impl Exchange {
 }
 
 fn add_vary(response: &mut impl ResponseHeaders, by: &str) {
+    if by == COOKIE && response.add_if_absent(Field::Vary, COOKIE) {
+        return;
+    }
     let names = |line: &[u8]| {
         line.split(|byte| *byte == b',').any(|name| {
             let name = name.trim_ascii();
@@ -183,8 +189,7 @@ fn add_vary(response: &mut impl ResponseHeaders, by: &str) {
         })
     };
     if !response.values(Field::Vary).any(names) {
-        let by = if by == "Cookie" { "Cookie".into() } else { by.to_owned().into() };
-        response.append(Field::Vary, by);
+        response.append(Field::Vary, by.to_owned().into());
     }
 }
 

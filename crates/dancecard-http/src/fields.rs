@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, Entry, HeaderMap, HeaderName, HeaderValue};
 
 /// A header field that this crate reads or writes.
 #[non_exhaustive]
@@ -51,6 +51,15 @@ pub trait ResponseHeaders: RequestHeaders {
     fn append(&mut self, field: Field<'_>, value: Cow<'static, str>);
     /// Puts one line in the place of all lines of that field.
     fn replace(&mut self, field: Field<'_>, value: Cow<'static, str>);
+
+    /// Adds a line unless there is one already; `false` if there is. A header map may have a shorter way.
+    fn add_if_absent(&mut self, field: Field<'_>, value: &'static str) -> bool {
+        let absent = self.values(field).next().is_none();
+        if absent {
+            self.append(field, value.into());
+        }
+        absent
+    }
 }
 
 impl RequestHeaders for HeaderMap {
@@ -74,6 +83,23 @@ impl ResponseHeaders for HeaderMap {
         if let (Some(name), Some(value)) = (name(field), line(value)) {
             self.insert(name, value);
         }
+    }
+
+    fn add_if_absent(&mut self, field: Field<'_>, value: &'static str) -> bool {
+        match field {
+            Field::Named(name) => self.try_entry(name).is_ok_and(|entry| is_new(entry, value)),
+            known => is_new(self.entry(standard(known)), value),
+        }
+    }
+}
+
+fn is_new(entry: Entry<'_, HeaderValue>, value: &'static str) -> bool {
+    match entry {
+        Entry::Vacant(vacant) => {
+            vacant.insert(HeaderValue::from_static(value));
+            true
+        }
+        Entry::Occupied(_) => false,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use dancecard_core::{Error, ErrorKind, Result};
+use smallvec::SmallVec;
 
 use crate::cookie::{Cookie, CookieConfig};
 use crate::fields::{Field, RequestHeaders};
@@ -101,24 +102,24 @@ impl Carrier {
     }
 
     /// The tokens in a request.
-    pub(crate) fn tokens<'a, R: RequestHeaders>(
-        &'a self,
-        request: &'a R,
-        relaxed: bool,
-    ) -> impl Iterator<Item = &'a [u8]> {
-        let (cookie, header) = match self {
-            Self::Cookie(cookie) => (Some(cookie.variant(relaxed)), None),
-            Self::Header(config) => (None, Some(config)),
-        };
-        let cookies = cookie.into_iter().flat_map(move |variant| {
-            request.values(Field::Cookie).flat_map(move |line| variant.values(line))
-        });
-        let headers = header.into_iter().flat_map(move |config| {
-            request.values(Field::Named(&config.request)).filter_map(move |line| config.token(line))
-        });
-        cookies.chain(headers)
+    pub(crate) fn tokens<'a>(&self, request: &'a impl RequestHeaders, relaxed: bool) -> Candidates<'a> {
+        let mut found = Candidates::new();
+        match self {
+            Self::Cookie(cookie) => {
+                let variant = cookie.variant(relaxed);
+                request.values(Field::Cookie).for_each(|line| variant.find(line, &mut found));
+            }
+            Self::Header(config) => {
+                let lines = request.values(Field::Named(&config.request));
+                found.extend(lines.filter_map(|line| config.token(line)));
+            }
+        }
+        found
     }
 }
+
+/// What may be the client's token; usually one.
+pub(crate) type Candidates<'a> = SmallVec<[&'a [u8]; 4]>;
 
 impl HeaderConfig {
     fn token<'a>(&self, line: &'a [u8]) -> Option<&'a [u8]> {

@@ -10,7 +10,7 @@ use http::Response;
 use pin_project_lite::pin_project;
 
 use crate::failure::{FailureResponse, SessionFailure};
-use crate::layer::SessionLayer;
+use crate::layer::Settings;
 
 type Finishing<B> = Pin<Box<dyn Future<Output = Response<B>> + Send>>;
 
@@ -22,37 +22,36 @@ pin_project! {
     /// # Cancel safety
     /// Dropped before the handler is done, it stores nothing. Dropped while it stores, it leaves the session as it was
     /// or as it was to be.
-    pub struct ResponseFuture<I, B, F, M> {
+    pub struct ResponseFuture<I, B, F> {
         #[pin]
         inner: I,
         exchange: Option<Exchange>,
-        shared: Arc<SessionLayer<F, M>>,
+        settings: Arc<Settings<F>>,
         finishing: Option<Finishing<B>>,
     }
 }
 
-impl<I, B, F, M> ResponseFuture<I, B, F, M> {
-    pub(crate) fn finishing(inner: I, exchange: Exchange, shared: Arc<SessionLayer<F, M>>) -> Self {
-        Self { inner, exchange: Some(exchange), shared, finishing: None }
+impl<I, B, F> ResponseFuture<I, B, F> {
+    pub(crate) fn finishing(inner: I, exchange: Exchange, settings: Arc<Settings<F>>) -> Self {
+        Self { inner, exchange: Some(exchange), settings, finishing: None }
     }
 
     /// Another layer has this session in hand.
-    pub(crate) fn passing(inner: I, shared: Arc<SessionLayer<F, M>>) -> Self {
-        Self { inner, exchange: None, shared, finishing: None }
+    pub(crate) fn passing(inner: I, settings: Arc<Settings<F>>) -> Self {
+        Self { inner, exchange: None, settings, finishing: None }
     }
 }
 
-impl<I, B, F, M> std::fmt::Debug for ResponseFuture<I, B, F, M> {
+impl<I, B, F> std::fmt::Debug for ResponseFuture<I, B, F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ResponseFuture").field("exchange", &self.exchange).finish_non_exhaustive()
     }
 }
 
-impl<I, B, E, F, M> Future for ResponseFuture<I, B, F, M>
+impl<I, B, E, F> Future for ResponseFuture<I, B, F>
 where
     I: Future<Output = Result<Response<B>, E>>,
     F: FailureResponse<B> + Send + Sync + 'static,
-    M: 'static,
     B: Send + 'static,
 {
     type Output = I::Output;
@@ -68,15 +67,15 @@ where
         if exchange.finish_now(status, response.headers_mut()) {
             return Poll::Ready(Ok(response));
         }
-        let finishing = this.finishing.insert(Box::pin(finish(exchange, response, this.shared.clone())));
+        let finishing = this.finishing.insert(Box::pin(finish(exchange, response, this.settings.clone())));
         finishing.as_mut().poll(context).map(Ok)
     }
 }
 
-async fn finish<B, F, M>(
+async fn finish<B, F>(
     exchange: Exchange,
     mut response: Response<B>,
-    shared: Arc<SessionLayer<F, M>>,
+    settings: Arc<Settings<F>>,
 ) -> Response<B>
 where
     F: FailureResponse<B>,
@@ -84,7 +83,7 @@ where
     match exchange.finish(response.status().as_u16(), response.headers_mut()).await {
         Ok(()) => response,
         Err(error) => {
-            let mut replacement = shared.failure.respond(&error);
+            let mut replacement = settings.failure.respond(&error);
             replacement.extensions_mut().insert(SessionFailure::new(error));
             replacement
         }

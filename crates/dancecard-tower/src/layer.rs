@@ -33,11 +33,16 @@ use crate::service::SessionService;
 /// # Ok(()) }
 /// ```
 pub struct SessionLayer<F = EmptyResponse, M = ()> {
+    pub(crate) settings: Arc<Settings<F>>,
+    kind: PhantomData<fn() -> M>,
+}
+
+/// What all requests share. Behind one pointer, since axum makes a service of the layer for each request.
+pub(crate) struct Settings<F> {
     pub(crate) http: SessionHttp,
     pub(crate) failure: F,
     pub(crate) login: Option<Arc<str>>,
     pub(crate) address: fn(&Extensions) -> Option<IpAddr>,
-    pub(crate) kind: PhantomData<fn() -> M>,
 }
 
 impl SessionLayer {
@@ -48,11 +53,21 @@ impl SessionLayer {
 
     /// Sessions over HTTP as they were set up.
     pub fn over(http: SessionHttp) -> Self {
-        Self { http, failure: EmptyResponse, login: None, address: |_| None, kind: PhantomData }
+        Self::of(Settings { http, failure: EmptyResponse, login: None, address: |_| None })
     }
 }
 
 impl<F, M> SessionLayer<F, M> {
+    fn of(settings: Settings<F>) -> Self {
+        Self { settings: Arc::new(settings), kind: PhantomData }
+    }
+}
+
+impl<F: Clone, M> SessionLayer<F, M> {
+    fn with<G>(self, change: impl FnOnce(Settings<F>) -> Settings<G>) -> SessionLayer<G, M> {
+        SessionLayer::of(change(Arc::unwrap_or_clone(self.settings)))
+    }
+
     /// Uses another cookie.
     ///
     /// # Errors
@@ -65,17 +80,17 @@ impl<F, M> SessionLayer<F, M> {
     ///
     /// # Errors
     /// As [`SessionLayer::with_cookie`].
-    pub fn with_transport(mut self, transport: Transport) -> Result<Self> {
-        self.http = self.http.with_transport(transport)?;
-        Ok(self)
+    pub fn with_transport(self, transport: Transport) -> Result<Self> {
+        let settings = Arc::unwrap_or_clone(self.settings);
+        let http = settings.http.with_transport(transport)?;
+        Ok(Self::of(Settings { http, ..settings }))
     }
 
     /// Records the user agent of the client, and its address if [`SessionLayer::with_address`] finds it, for a device
     /// list. Off unless asked for: they are personal data.
     #[must_use]
-    pub fn with_device_facts(mut self) -> Self {
-        self.http = self.http.with_device_facts();
-        self
+    pub fn with_device_facts(self) -> Self {
+        self.with(|settings| Settings { http: settings.http.with_device_facts(), ..settings })
     }
 
     /// Says where the address of a client is found: behind a proxy, in what a layer in front made of its headers; else
@@ -91,59 +106,52 @@ impl<F, M> SessionLayer<F, M> {
     ///     .with_address(|request| request.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip()));
     /// ```
     #[must_use]
-    pub fn with_address(mut self, address: fn(&Extensions) -> Option<IpAddr>) -> Self {
-        self.address = address;
-        self
+    pub fn with_address(self, address: fn(&Extensions) -> Option<IpAddr>) -> Self {
+        self.with(|settings| Settings { address, ..settings })
     }
 
     /// Where visitors are sent who must sign in first. Without it they are answered 401.
     #[must_use]
-    pub fn with_login(mut self, path: &str) -> Self {
-        self.login = Some(path.into());
-        self
+    pub fn with_login(self, path: &str) -> Self {
+        self.with(|settings| Settings { login: Some(path.into()), ..settings })
     }
 
     /// Sets what the client gets when its session could not be stored.
     #[must_use]
     pub fn with_failure<G>(self, failure: G) -> SessionLayer<G, M> {
-        SessionLayer { http: self.http, failure, login: self.login, address: self.address, kind: PhantomData }
+        self.with(|Settings { http, login, address, .. }| Settings { http, failure, login, address })
     }
 
     /// Makes this another kind of session, beside others.
     #[must_use]
     pub fn named<N>(self) -> SessionLayer<F, N> {
-        SessionLayer {
-            http: self.http,
-            failure: self.failure,
-            login: self.login,
-            address: self.address,
-            kind: PhantomData,
-        }
+        SessionLayer { settings: self.settings, kind: PhantomData }
     }
 }
 
-impl<F: Clone, M> Clone for SessionLayer<F, M> {
+impl<F: Clone> Clone for Settings<F> {
     fn clone(&self) -> Self {
-        Self {
-            http: self.http.clone(),
-            failure: self.failure.clone(),
-            login: self.login.clone(),
-            address: self.address,
-            kind: PhantomData,
-        }
+        let Self { http, failure, login, address } = self;
+        Self { http: http.clone(), failure: failure.clone(), login: login.clone(), address: *address }
+    }
+}
+
+impl<F, M> Clone for SessionLayer<F, M> {
+    fn clone(&self) -> Self {
+        Self { settings: self.settings.clone(), kind: PhantomData }
     }
 }
 
 impl<F, M> std::fmt::Debug for SessionLayer<F, M> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SessionLayer").field("http", &self.http).finish_non_exhaustive()
+        f.debug_struct("SessionLayer").field("http", &self.settings.http).finish_non_exhaustive()
     }
 }
 
-impl<S, F: Clone, M> Layer<S> for SessionLayer<F, M> {
+impl<S, F, M> Layer<S> for SessionLayer<F, M> {
     type Service = SessionService<S, F, M>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        SessionService::new(inner, self.clone())
+        SessionService::new(inner, self.settings.clone())
     }
 }

@@ -10,23 +10,24 @@ use tower_service::Service;
 
 use crate::failure::{EmptyResponse, FailureResponse};
 use crate::future::ResponseFuture;
-use crate::layer::SessionLayer;
+use crate::layer::Settings;
 
-/// What [`SessionLayer`] makes of a service.
+/// What [`SessionLayer`](crate::SessionLayer) makes of a service.
 pub struct SessionService<S, F = EmptyResponse, M = ()> {
     inner: S,
-    shared: Arc<SessionLayer<F, M>>,
+    settings: Arc<Settings<F>>,
+    kind: PhantomData<fn() -> M>,
 }
 
 impl<S, F, M> SessionService<S, F, M> {
-    pub(crate) fn new(inner: S, layer: SessionLayer<F, M>) -> Self {
-        Self { inner, shared: Arc::new(layer) }
+    pub(crate) fn new(inner: S, settings: Arc<Settings<F>>) -> Self {
+        Self { inner, settings, kind: PhantomData }
     }
 }
 
 impl<S: Clone, F, M> Clone for SessionService<S, F, M> {
     fn clone(&self) -> Self {
-        Self { inner: self.inner.clone(), shared: self.shared.clone() }
+        Self { inner: self.inner.clone(), settings: self.settings.clone(), kind: PhantomData }
     }
 }
 
@@ -84,23 +85,23 @@ where
 {
     type Response = Response<B>;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future, B, F, M>;
+    type Future = ResponseFuture<S::Future, B, F>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(context)
     }
 
     fn call(&mut self, mut request: Request<Q>) -> Self::Future {
-        let http = &self.shared.http;
+        let http = &self.settings.http;
         let slot = request.extensions().get::<Slot<M>>();
         if slot.is_some_and(|slot| slot.session.manager().is_same_as(http.manager())) {
-            return ResponseFuture::passing(self.inner.call(request), self.shared.clone());
+            return ResponseFuture::passing(self.inner.call(request), self.settings.clone());
         }
-        let address = (self.shared.address)(request.extensions());
+        let address = (self.settings.address)(request.extensions());
         let exchange = http.begin_from(request.headers(), address);
         let session = exchange.session().clone();
-        let login = self.shared.login.clone();
+        let login = self.settings.login.clone();
         request.extensions_mut().insert(Slot::<M> { session, login, kind: PhantomData });
-        ResponseFuture::finishing(self.inner.call(request), exchange, self.shared.clone())
+        ResponseFuture::finishing(self.inner.call(request), exchange, self.settings.clone())
     }
 }

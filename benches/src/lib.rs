@@ -1,0 +1,13 @@
+//! What a session costs: the same routes around every library, called in process.
+//!
+//! - `cargo test --release` checks this library against its bars (allocations exactly, instructions by callgrind).
+//! - `cargo run --release --features peers --bin routes` prints the table with the peers beside it.
+//! - `cargo run --release --features peers --bin sqlite` compares the SQLite engines.
+//! - `cargo run --release --bin memory` prints the memory per session.
+
+pub mod measure;
+pub mod ours;
+#[cfg(feature = "peers")]
+pub mod peers;
+pub mod profile;
+pub mod routes;

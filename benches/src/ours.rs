@@ -1,0 +1,61 @@
+//! The routes with this library, and without any.
+
+use axum::Router;
+use axum::routing::get;
+use dancecard_core::{MemoryStore, SessionManager};
+use dancecard_tower::{Session, SessionError, SessionLayer};
+
+use crate::profile::PROFILE;
+use crate::routes::large_value;
+
+/// No sessions at all.
+pub fn bare() -> Router {
+    Router::new().route("/plain", get(async || "plain")).route("/read", get(async || "ada".to_string()))
+}
+
+/// Sessions in memory.
+pub fn dancecard() -> Router {
+    with_manager(SessionManager::new(MemoryStore::new()))
+}
+
+/// Sessions of a manager.
+pub fn with_manager(manager: SessionManager) -> Router {
+    Router::new()
+        .route("/plain", get(async || "plain"))
+        .route("/read", get(read))
+        .route("/read-large", get(read_large))
+        .route("/count", get(count))
+        .route("/login", get(login))
+        .route("/fill-large", get(fill_large))
+        .layer(SessionLayer::new(manager))
+}
+
+type Answer<T = String> = Result<T, SessionError>;
+
+async fn read(session: Session) -> Answer {
+    Ok(session.get("user").await?.unwrap_or_default())
+}
+
+async fn read_large(session: Session) -> Answer {
+    Ok(session.get("key-63").await?.unwrap_or_default())
+}
+
+async fn count(session: Session) -> Answer {
+    let count = session.get::<u32>("count").await?.unwrap_or_default() + 1;
+    session.set("count", count)?;
+    Ok(count.to_string())
+}
+
+async fn login(session: Session) -> Answer<&'static str> {
+    session.set("user", "ada")?;
+    session.set("profile", &*PROFILE)?;
+    Ok("welcome")
+}
+
+async fn fill_large(session: Session) -> Answer<&'static str> {
+    for number in 0..63 {
+        session.set(&format!("key-{number}"), large_value())?;
+    }
+    session.set("key-63", "ada")?;
+    Ok("filled")
+}

@@ -1,0 +1,61 @@
+//! The bars of this library in process, memory engine, added to the bare router. Allocations are exact; instructions
+//! are callgrind's, and may vary by a few hundred between builds.
+
+use dancecard_benches::measure::{allocations, driver, has_valgrind, instructions, runtime};
+use dancecard_benches::routes::Route;
+
+const COUNTER: &str = env!("CARGO_BIN_EXE_allocations");
+
+/// Route, exact allocations, bar of allocations, bar of instructions.
+const BARS: [(Route, u64, u64, u64); 5] = [
+    (Route::Plain, 7, 7, 3_300),
+    (Route::Read, 9, 9, 10_500),
+    (Route::Count, 15, 15, 15_500),
+    (Route::LoginAgain, 18, 18, 30_000),
+    (Route::LoginNew, 21, 21, 33_500),
+];
+
+#[test]
+fn the_routes_do_what_they_say() {
+    runtime().block_on(async { driver("dancecard").await.check().await });
+}
+
+#[test]
+fn allocations_are_as_stated() {
+    for (route, exact, bar, _) in BARS {
+        let added = allocations(COUNTER, "dancecard", route) - allocations(COUNTER, "bare", route.bare());
+        println!("{route:?}: {added} allocations");
+        assert_eq!(added, exact, "{route:?}");
+        assert!(added <= bar, "{route:?}: {added}, where {bar} are allowed");
+    }
+}
+
+#[test]
+fn a_large_session_is_read_with_as_many_allocations_as_a_small_one() {
+    assert_eq!(allocations(COUNTER, "dancecard", Route::ReadLarge), allocations(COUNTER, "dancecard", Route::Read));
+}
+
+#[test]
+fn instructions_stay_below_their_bars() {
+    let required = std::env::var("DANCECARD_TEST_REQUIRE").is_ok_and(|names| names.contains("valgrind"));
+    if !has_valgrind() {
+        assert!(!required, "valgrind is required here, and not installed");
+        println!("skipped: valgrind is not installed");
+        return;
+    }
+    if cfg!(debug_assertions) {
+        assert!(!required, "run with --release");
+        return;
+    }
+    let own = env!("CARGO_BIN_EXE_routes");
+    let mut read = 0;
+    for (route, _, _, bar) in BARS {
+        let added = instructions(own, "dancecard", route) - instructions(own, "bare", route.bare());
+        println!("{route:?}: {added} instructions, bar {bar}");
+        assert!(added <= bar, "{route:?}: {added}, where {bar} are allowed");
+        read = if route == Route::Read { added } else { read };
+    }
+    let large = instructions(own, "dancecard", Route::ReadLarge) - instructions(own, "bare", Route::Read);
+    println!("ReadLarge: {large} instructions");
+    assert!(large <= read + 1_000, "{large}, where {read} + 1000 are allowed");
+}
