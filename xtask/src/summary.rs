@@ -28,6 +28,7 @@ pub(crate) struct Tally {
     skipped: Vec<Remark>,
     failures: Vec<String>,
     documented: BTreeSet<String>,
+    package: String,
     program: String,
     reported: Option<Reported>,
 }
@@ -54,12 +55,20 @@ impl Tally {
         }
     }
 
+    /// Cargo runs a package's own tests before those in its `tests` folder, and names the package only there.
     fn begin(&mut self, program: Program<'_>) {
-        if let Program::DocTests(of) = program {
-            self.documented.insert(of.to_owned());
-        }
-        self.program = program.to_string();
         self.reported = None;
+        self.program = match program {
+            Program::DocTests(of) => {
+                self.documented.insert(of.to_owned());
+                format!("{of} (doc tests)")
+            }
+            Program::Own { source, name } => {
+                self.package = name.to_owned();
+                format!("{name} ({source})")
+            }
+            Program::Integration { source } => format!("{} ({source})", self.package),
+        };
     }
 
     fn add(&mut self, counts: &str) {
@@ -74,11 +83,12 @@ impl Tally {
     }
 
     fn outcome(&mut self, test: &str, outcome: &str) {
-        let test = format!("{}: {test}", self.program);
+        let (kind, name) = kind_in(test);
         if outcome == "FAILED" {
-            self.failures.push(test);
-        } else if let Some(reason) = outcome.strip_prefix("ignored") {
-            self.skipped.push(Remark { test, reason: reason_in(reason) });
+            self.failures.push(format!("{}: {name}", self.program));
+        } else if let Some(rest) = outcome.strip_prefix("ignored") {
+            let reason = reason_in(rest).or_else(|| kind.map(str::to_owned));
+            self.skipped.push(Remark { test: format!("{}: {name}", self.program), reason });
         }
     }
 
@@ -119,19 +129,10 @@ impl fmt::Display for Tally {
 }
 
 /// Whose tests the next lines are about.
-#[derive(Debug, PartialEq, Eq)]
 enum Program<'a> {
-    Tests { source: &'a str, name: &'a str },
+    Own { source: &'a str, name: &'a str },
+    Integration { source: &'a str },
     DocTests(&'a str),
-}
-
-impl fmt::Display for Program<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tests { source, name } => write!(f, "{name} ({source})"),
-            Self::DocTests(of) => write!(f, "{of} (doc tests)"),
-        }
-    }
 }
 
 /// The line without the escape sequences that `CARGO_TERM_COLOR=always` puts in.
@@ -147,13 +148,16 @@ fn program_in(line: &str) -> Option<Program<'_>> {
         return Some(Program::DocTests(of));
     }
     let (source, path) = line.strip_prefix("Running ")?.split_once(" (")?;
+    let Some(source) = source.strip_prefix("unittests ") else {
+        return Some(Program::Integration { source });
+    };
     let file = path.strip_suffix(')')?.rsplit(['/', '\\']).next()?;
     let name = file.rsplit_once('-').map_or(file, |(name, _hash)| name);
-    Some(Program::Tests { source: source.trim_start_matches("unittests "), name })
+    Some(Program::Own { source, name })
 }
 
 fn outcome_in(line: &str) -> Option<(&str, &str)> {
-    let (test, outcome) = line.strip_prefix("test ")?.rsplit_once(" ... ")?;
+    let (test, outcome) = line.strip_prefix("test ")?.split_once(" ... ")?;
     Some((test.trim(), outcome))
 }
 
@@ -161,6 +165,13 @@ fn failed_target_in(line: &str) -> Option<&str> {
     let rest =
         line.strip_prefix("error: test failed").or_else(|| line.strip_prefix("error: doctest failed"))?;
     rest.split('`').nth(1)
+}
+
+/// libtest-mimic puts a test's kind before its name, as in `[no touch] name`. Conformance cases that are skipped give
+/// their reason that way, since it is known before they run.
+fn kind_in(test: &str) -> (Option<&str>, &str) {
+    let kind = test.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    kind.map_or((None, test), |(kind, name)| (Some(kind), name.trim()))
 }
 
 /// `, reason` is libtest's way, ` (reason)` that of libtest-mimic.
@@ -223,14 +234,16 @@ error: test failed, to rerun pass `-p dancecard-core --lib`
 ";
 
     const MIMIC: &str = "\
+     Running unittests src/lib.rs (target/debug/deps/dancecard_testkit-0123456789abcdef)
      Running tests/it/main.rs (/t/debug/deps/it-00ff00ff00ff00ff)
 
-running 3 tests
+running 4 tests
 test memory::expired_is_not_revived ... ok
-test [browser] sign_in              ... ignored (chromedriver is not installed (see README))
-test           sqlite::list         ... ignored
+test [browser] sign_in      ... ignored (chromedriver is not installed (see README))
+test [no list] toy::listing ... ignored
+test           sqlite::list ... ignored
 
-test result: ok. 1 passed; 0 failed; 2 ignored; 0 measured; 0 filtered out; finished in 1.23s
+test result: ok. 1 passed; 0 failed; 3 ignored; 0 measured; 0 filtered out; finished in 1.23s
 ";
 
     #[test]
@@ -256,20 +269,21 @@ test result: ok. 1 passed; 0 failed; 2 ignored; 0 measured; 0 filtered out; fini
     #[test]
     fn libtest_mimic_is_counted_and_its_reasons_are_kept() {
         let tally = read(MIMIC);
-        assert_eq!(tally.to_string(), "summary: 1 passed, 0 failed, 2 skipped");
+        assert_eq!(tally.to_string(), "summary: 1 passed, 0 failed, 3 skipped");
         let skipped: Vec<_> = tally.skipped().iter().map(ToString::to_string).collect();
         assert_eq!(
             skipped,
             [
-                "it (tests/it/main.rs): [browser] sign_in: chromedriver is not installed (see README)",
-                "it (tests/it/main.rs): sqlite::list: no reason given",
+                "dancecard_testkit (tests/it/main.rs): sign_in: chromedriver is not installed (see README)",
+                "dancecard_testkit (tests/it/main.rs): toy::listing: no list",
+                "dancecard_testkit (tests/it/main.rs): sqlite::list: no reason given",
             ]
         );
     }
 
     #[test]
     fn programs_add_up() {
-        assert_eq!(read(&(LIBTEST.to_owned() + MIMIC)).to_string(), "summary: 2 passed, 1 failed, 4 skipped");
+        assert_eq!(read(&(LIBTEST.to_owned() + MIMIC)).to_string(), "summary: 2 passed, 1 failed, 5 skipped");
     }
 
     #[test]
