@@ -88,22 +88,33 @@ fn changes_nothing(base: Document<'_>, changes: Changes<'_>) -> Result<bool> {
     Ok(true)
 }
 
-fn merge(base: Document<'_>, changes: Changes<'_>) -> Result<Vec<u8>> {
+fn merge<'a>(base: Document<'a>, changes: Changes<'a>) -> Result<Vec<u8>> {
     let base = if changes.clears() { Document::expect(document::EMPTY)? } else { base };
     let mut merged = Builder::default();
+    let mut met = 0;
     for member in base.members() {
         let member = member?;
         match changes.iter().find(|change| change.hash() == member.hash && is_same(change, &member)) {
             None => merged.push(member.hash, member.text),
-            Some(change) => change.member().into_iter().for_each(|text| merged.push(member.hash, text)),
+            Some(change) => {
+                met += 1;
+                change.member().into_iter().for_each(|text| merged.push(member.hash, text));
+            }
         }
     }
+    if met < changes.iter().count() {
+        append_new(&mut merged, base, changes)?;
+    }
+    merged.build()
+}
+
+fn append_new<'a>(merged: &mut Builder<'a>, base: Document<'_>, changes: Changes<'a>) -> Result<()> {
     for change in changes.iter() {
         if base.find_same(change.hash(), change.quoted_key())?.is_none() {
             change.member().into_iter().for_each(|text| merged.push(change.hash(), text));
         }
     }
-    merged.build()
+    Ok(())
 }
 
 fn is_same(change: &crate::delta::Change<'_>, member: &document::Member<'_>) -> bool {

@@ -158,6 +158,9 @@ impl Delta {
 
     /// What can be said of a key without a base.
     pub(crate) fn known(&self, key: &str) -> Known<'_> {
+        if self.ops.is_empty() {
+            return Known::No;
+        }
         match self.of_key(key).next_back() {
             None => Known::No,
             Some(op) => match op.kind {

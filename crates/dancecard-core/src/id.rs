@@ -55,10 +55,10 @@ impl SessionId {
     ///
     /// The namespace keeps the sessions of two managers on one engine apart: a token of one is unknown to the other.
     pub fn key(&self, namespace: &str) -> RecordKey {
-        let mut hash = Sha256::new();
-        hash.update(self.0);
-        hash.update(namespace.as_bytes());
-        RecordKey::new(&hash.finalize())
+        if namespace.is_empty() {
+            return RecordKey::new(&Sha256::digest(self.0));
+        }
+        RecordKey::new(&Sha256::new().chain_update(self.0).chain_update(namespace.as_bytes()).finalize())
     }
 }
 

@@ -44,4 +44,4 @@ pub use plan::{Facts, Intent, Plan, Presence, plan};
 pub use policy::{AtLimit, ConflictPolicy, FailurePolicy, Lifetime, Policy};
 pub use record::{CodecTag, Entry, Meta, Principal, Record, Stored, Version, Versioned};
 pub use session::{LiveSession, Loaded, Session, Status, Typed};
-pub use store::{BoxStream, Capabilities, ListQuery, SharedStore, Store, Support, WriteMode};
+pub use store::{BoxStream, Capabilities, Immediate, ListQuery, SharedStore, Store, Support, WriteMode};

@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::RecordKey;
 use crate::record::{Entry, Principal, Record, Version, Versioned};
-use crate::store::{BoxStream, Capabilities, ListQuery, Store, Support, WriteMode};
+use crate::store::{BoxStream, Capabilities, Immediate, ListQuery, Store, Support, WriteMode};
 
 mod listing;
 mod principals;
@@ -79,20 +79,6 @@ impl MemoryStore {
         // Bits that the table inside the shard does not use.
         let index = (shard::hash(key) >> 40) as usize % SHARDS;
         &self.shards[index].0
-    }
-
-    fn write_now(&self, key: &RecordKey, record: Record, mode: &WriteMode) -> Result<Version> {
-        let mut shard = self.shard(key).lock();
-        let old = shard.find(key).cloned();
-        check(old.as_deref(), mode)?;
-        if old.is_none() {
-            // When the id was made is the present moment; when the session was last seen is only reckoned, from its
-            // expiry, and lies in the future when the two were not set together.
-            self.make_room(&mut shard, record.meta.renewed_at())?;
-        }
-        let kept = shard.put(key, record, old.as_deref());
-        self.reindex(old.as_deref(), Some(&kept));
-        Ok(Version::from_u64(kept.version))
     }
 
     /// Reclaims a little of what expired, by the writer's own idea of the time, and counts the new record.
@@ -172,8 +158,7 @@ impl Store for MemoryStore {
     }
 
     async fn load(&self, key: &RecordKey) -> Result<Option<Versioned>> {
-        let kept = self.shard(key).lock().find(key).cloned();
-        Ok(kept.map(Kept::into_versioned))
+        self.load_now(key)
     }
 
     async fn write(&self, key: &RecordKey, record: Record, mode: WriteMode) -> Result<Version> {
@@ -194,6 +179,10 @@ impl Store for MemoryStore {
         Ok(found.is_some())
     }
 
+    fn immediate(&self) -> Option<&dyn Immediate> {
+        Some(self)
+    }
+
     fn list(&self, query: ListQuery) -> BoxStream<'_, Result<Entry>> {
         Box::pin(Listing::new(self, query))
     }
@@ -206,5 +195,26 @@ impl Store for MemoryStore {
             purged += self.forget(shard.take_expired_just_now(now, limit - purged));
         }
         Ok(purged)
+    }
+}
+
+impl Immediate for MemoryStore {
+    fn load_now(&self, key: &RecordKey) -> Result<Option<Versioned>> {
+        let kept = self.shard(key).lock().find(key).cloned();
+        Ok(kept.map(Kept::into_versioned))
+    }
+
+    fn write_now(&self, key: &RecordKey, record: Record, mode: &WriteMode) -> Result<Version> {
+        let mut shard = self.shard(key).lock();
+        let old = shard.find(key).cloned();
+        check(old.as_deref(), mode)?;
+        if old.is_none() {
+            // When the id was made is the present moment; when the session was last seen is only reckoned, from its
+            // expiry, and lies in the future when the two were not set together.
+            self.make_room(&mut shard, record.meta.renewed_at())?;
+        }
+        let kept = shard.put(key, record, old.as_deref());
+        self.reindex(old.as_deref(), Some(&kept));
+        Ok(Version::from_u64(kept.version))
     }
 }

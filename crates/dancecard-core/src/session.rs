@@ -365,8 +365,16 @@ impl Shared {
         if !self.state().needs_load() {
             return Ok(());
         }
-        let _gate = self.gate.lock().await;
+        let _gate = self.pass_gate().await;
         self.load_under_gate().await
+    }
+
+    /// Waits for other tasks that load or commit this session; usually there are none.
+    pub(crate) async fn pass_gate(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        match self.gate.try_lock() {
+            Ok(guard) => guard,
+            Err(_) => self.gate.lock().await,
+        }
     }
 
     /// Loads unless another task just did. The gate is held by the caller.

@@ -158,10 +158,32 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         async { self.load(&RecordKey::new(&[0; 32])).await.map(drop) }
     }
 
+    /// The same engine for callers who need not wait, if it never does: it spares them a future on the heap.
+    ///
+    /// What it does must be what `load` and `write` do. Wrappers need not pass it on.
+    fn immediate(&self) -> Option<&dyn Immediate> {
+        None
+    }
+
     /// The error of an operation that this engine does not have.
     fn unsupported(&self, operation: &'static str) -> Error {
         Error::new(ErrorKind::Unsupported, operation).with_engine(self.engine())
     }
+}
+
+/// An engine that answers without waiting for anything: in this process's memory.
+pub trait Immediate {
+    /// What [`Store::load`] does.
+    ///
+    /// # Errors
+    /// Those of [`Store::load`].
+    fn load_now(&self, key: &RecordKey) -> Result<Option<Versioned>>;
+
+    /// What [`Store::write`] does.
+    ///
+    /// # Errors
+    /// Those of [`Store::write`].
+    fn write_now(&self, key: &RecordKey, record: Record, mode: &WriteMode) -> Result<Version>;
 }
 
 /// On what condition a write happens.

@@ -96,7 +96,7 @@ impl<'a> Run<'a> {
                 Ok(None) => {}
                 Ok(Some(Outcome::Unchanged)) if self.ended => return Ok(Outcome::Ended),
                 Ok(Some(outcome)) => return Ok(outcome),
-                Err(error) if error.is_conflict() => self.lost_to_another(error).await?,
+                Err(error) if error.is_conflict() => Box::pin(self.lost_to_another(error)).await?,
                 Err(error) => return Err(error),
             }
         }
@@ -106,7 +106,7 @@ impl<'a> Run<'a> {
     async fn note_generation(&mut self) -> Result<()> {
         let who = self.shared.state().principal.clone();
         let Some(who) = who.filter(|who| !self.guards(who)) else { return Ok(()) };
-        let generation = self.manager.generation(&who).await?;
+        let generation = Box::pin(self.manager.generation(&who)).await?;
         self.guard = Some(Guard { who, generation });
         Ok(())
     }

@@ -271,6 +271,9 @@ impl State {
             return Ok(value.map(Cow::Borrowed));
         }
         let stored = self.base().map_or(Ok(None), |present| manager.find(present, key))?;
+        if self.delta.is_empty() {
+            return Ok(stored);
+        }
         match stored {
             Some(Cow::Owned(value)) => {
                 Ok(self.delta.resolve(key, Some(&value))?.map(|value| Cow::Owned(value.into_owned())))

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use super::{BoxStream, Capabilities, ListQuery, Store, WriteMode};
+use super::{BoxStream, Capabilities, Immediate, ListQuery, Store, WriteMode};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::id::RecordKey;
@@ -53,6 +53,7 @@ trait ErasedStore: fmt::Debug + Send + Sync {
     fn list(&self, query: ListQuery) -> BoxStream<'_, Result<Entry>>;
     fn purge_expired(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<usize>>;
     fn health(&self) -> BoxFuture<'_, Result<()>>;
+    fn immediate(&self) -> Option<&dyn Immediate>;
     fn unsupported(&self, operation: &'static str) -> Error;
 }
 
@@ -111,6 +112,10 @@ impl<S: Store> ErasedStore for S {
         Box::pin(Store::health(self))
     }
 
+    fn immediate(&self) -> Option<&dyn Immediate> {
+        Store::immediate(self)
+    }
+
     fn unsupported(&self, operation: &'static str) -> Error {
         Store::unsupported(self, operation)
     }
@@ -126,11 +131,17 @@ impl Store for SharedStore {
     }
 
     async fn load(&self, key: &RecordKey) -> Result<Option<Versioned>> {
-        self.0.load(key).await
+        match self.0.immediate() {
+            Some(engine) => engine.load_now(key),
+            None => self.0.load(key).await,
+        }
     }
 
     async fn write(&self, key: &RecordKey, record: Record, mode: WriteMode) -> Result<Version> {
-        self.0.write(key, record, mode).await
+        match self.0.immediate() {
+            Some(engine) => engine.write_now(key, record, &mode),
+            None => self.0.write(key, record, mode).await,
+        }
     }
 
     async fn delete(&self, key: &RecordKey) -> Result<()> {
@@ -162,6 +173,10 @@ impl Store for SharedStore {
 
     async fn health(&self) -> Result<()> {
         self.0.health().await
+    }
+
+    fn immediate(&self) -> Option<&dyn Immediate> {
+        self.0.immediate()
     }
 
     fn unsupported(&self, operation: &'static str) -> Error {

@@ -30,23 +30,24 @@ struct Arrival {
 }
 
 impl Run<'_> {
-    /// What came of it; `None` when the next step is to be decided.
+    /// What came of it; `None` when the next step is to be decided. The rare steps are boxed, so that the future of the
+    /// common one stays small: it is allocated for each request that writes.
     pub(super) async fn carry_out(&mut self, step: &mut Step) -> Result<Option<Outcome>> {
         let outcome = match step.plan {
-            Plan::Load => return self.load().await.map(|()| None),
-            Plan::EndThenCreate => return self.end_then_create(step).await.map(|()| None),
+            Plan::Load => return Box::pin(self.load()).await.map(|()| None),
+            Plan::EndThenCreate => return Box::pin(self.end_then_create(step)).await.map(|()| None),
             Plan::Nothing => self.settle(step.wishes, Outcome::Unchanged, |_| {}),
             Plan::Forget => {
                 self.settle(step.wishes, Outcome::Unchanged, |state| state.outgoing = Outgoing::Forget)
             }
             Plan::DropWrite => self.drop_write(step)?,
             Plan::Refuse => return Err(Error::new(ErrorKind::Unavailable, "commit").with_retry(Retry::Safe)),
-            Plan::Touch => self.touch(step).await,
+            Plan::Touch => Box::pin(self.touch(step)).await,
             Plan::Update => self.update(step).await?,
-            Plan::End => self.end(step).await?,
-            Plan::Create => self.create(step).await?,
-            Plan::Renew => self.renew(step).await?,
-            Plan::Rotate => self.rotate(step, Duration::ZERO, EventKind::Rotated).await?,
+            Plan::End => Box::pin(self.end(step)).await?,
+            Plan::Create => Box::pin(self.create(step)).await?,
+            Plan::Renew => Box::pin(self.renew(step)).await?,
+            Plan::Rotate => Box::pin(self.rotate(step, Duration::ZERO, EventKind::Rotated)).await?,
         };
         Ok(Some(outcome))
     }
