@@ -1,0 +1,120 @@
+//! The shop as a whole: what its pages share, and which page answers what.
+
+use std::fs::DirBuilder;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, map_response};
+use axum::routing::{get, post};
+use dancecard_core::{SessionManager, Store};
+use dancecard_http::Security;
+use dancecard_store_sqlite::SqliteStore;
+
+use crate::closing::Closing;
+use crate::config::Config;
+use crate::gate::Gate;
+use crate::pages::{about, assets, cart, devices, failure, front, live, password, sign_in, sign_up, slow};
+use crate::users::Users;
+use crate::{forgery, headers, sessions};
+
+/// The largest form that is read, in bytes.
+const LARGEST_FORM: usize = 16 * 1024;
+
+/// What the pages share. A clone is another handle on the same shop.
+#[derive(Debug, Clone)]
+pub struct Shop {
+    pub(crate) users: Users,
+    pub(crate) gate: Gate,
+    pub(crate) closing: Closing,
+    pub(crate) live_every: Duration,
+    sessions: SessionManager,
+    security: Security,
+}
+
+impl Shop {
+    /// Opens the shop on two SQLite files, one of sessions and one of users.
+    ///
+    /// # Errors
+    /// When the files can't be made or opened.
+    pub fn open(config: &Config) -> Result<Self> {
+        make_folder(&config.data_dir)?;
+        let store = SqliteStore::open(config.data_dir.join("sessions.db"))?;
+        Self::over(store, config)
+    }
+
+    /// Opens the shop with its sessions in another engine.
+    ///
+    /// # Errors
+    /// When the file of users can't be made or opened.
+    pub fn over(store: impl Store, config: &Config) -> Result<Self> {
+        make_folder(&config.data_dir)?;
+        Ok(Self {
+            users: Users::open(&config.data_dir.join("users.db"))?,
+            gate: Gate::default(),
+            closing: Closing::default(),
+            live_every: config.live_every,
+            sessions: sessions::manager(store),
+            security: config.security,
+        })
+    }
+
+    /// All pages, inside the layers that every request goes through.
+    ///
+    /// # Errors
+    /// When the session cookie is configured in a way that browsers refuse.
+    pub fn router(&self) -> Result<Router> {
+        let sessions = sessions::layer(self.sessions.clone(), self.security)?;
+        // The last one is the outermost: a forged request never gets to the session.
+        let router = pages()
+            .layer(sessions)
+            .layer(DefaultBodyLimit::max(LARGEST_FORM))
+            .layer(from_fn(forgery::refuse))
+            .layer(map_response(headers::add));
+        Ok(router.with_state(self.clone()))
+    }
+
+    /// The sessions.
+    pub fn sessions(&self) -> &SessionManager {
+        &self.sessions
+    }
+
+    /// Where slow requests wait.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+}
+
+fn pages() -> Router<Shop> {
+    Router::new()
+        .route("/", get(front::show))
+        .route("/cart", get(cart::show))
+        .route("/cart/add", post(cart::add))
+        .route("/cart/remove", post(cart::remove))
+        .route("/sign-up", get(sign_up::show).post(sign_up::sign_up))
+        .route("/sign-in", get(sign_in::show).post(sign_in::sign_in))
+        .route("/sign-out", post(sign_in::sign_out))
+        .route("/signed-out", get(sign_in::signed_out))
+        .route("/devices", get(devices::show))
+        .route("/devices/end", post(devices::end_one))
+        .route("/devices/end-others", post(devices::end_others))
+        .route("/password", get(password::show).post(password::change))
+        .route("/slow", get(slow::show).post(slow::wait))
+        .route("/slow/finish", post(slow::finish))
+        .route("/live", get(live::show))
+        .route("/live/events", get(live::events))
+        .route("/about", get(about::show))
+        .route("/assets/{name}", get(assets::send))
+        .fallback(failure::not_found)
+}
+
+/// Makes the folder, for nobody else to look into: it will hold password hashes.
+fn make_folder(path: &Path) -> Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).with_context(|| format!("can't make the folder {}", path.display()))
+}
