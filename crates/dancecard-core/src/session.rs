@@ -266,6 +266,7 @@ impl Session {
     /// [`ErrorKind::Ended`] when there is no stored session to hold on to: call [`Session::save`] first.
     #[doc(alias("websocket", "sse", "stream"))]
     pub fn live(&self) -> Result<LiveSession> {
+        self.shared.mark_used();
         let state = self.shared.state();
         let key = state.key().cloned().or_else(|| self.shared.manager.only_key(&self.shared.tokens));
         let key =
@@ -274,8 +275,14 @@ impl Session {
         Ok(LiveSession::new(self.shared.manager.clone(), key))
     }
 
-    /// How far the session has come. Asks nothing of the engine.
+    /// How far the session has come. Asks nothing of the engine; but it tells whether the client sent a token, so the
+    /// response depends on the session from now on.
     pub fn status(&self) -> Status {
+        self.shared.mark_used();
+        self.progress()
+    }
+
+    fn progress(&self) -> Status {
         if self.shared.is_closed() { Status::Sealed } else { self.shared.state().status() }
     }
 
@@ -318,7 +325,7 @@ impl Session {
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session").field("status", &self.status()).finish_non_exhaustive()
+        f.debug_struct("Session").field("status", &self.progress()).finish_non_exhaustive()
     }
 }
 

@@ -55,11 +55,24 @@ async fn a_request_that_ignores_the_session_asks_the_engine_nothing() -> Result<
     let house = House::new();
     let mut browser = house.visitor("a").await?;
     let session = browser.open(&house);
-    assert_eq!(session.status(), Status::Unloaded);
     let committed = browser.finish(&house, &session).await?;
     assert_eq!(committed.outcome, Outcome::Unchanged);
     assert!(matches!(committed.token, TokenAction::Keep));
     assert!(!session.was_used());
+    assert_eq!(house.store.calls(), [""; 0]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn to_ask_whether_there_is_a_session_is_to_use_it() -> Result<()> {
+    let house = House::new();
+    let browser = house.visitor("a").await?;
+    let session = browser.open(&house);
+    assert!(!session.was_used() && format!("{session:?}").contains("Unloaded") && !session.was_used());
+    assert_eq!(session.status(), Status::Unloaded);
+    assert!(session.was_used());
+    let session = browser.open(&house);
+    assert!(session.live().is_ok() && session.was_used());
     assert_eq!(house.store.calls(), [""; 0]);
     Ok(())
 }
