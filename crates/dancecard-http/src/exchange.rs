@@ -4,13 +4,15 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use dancecard_core::{Committed, Result, Session, SessionManager, TokenAction};
+use dancecard_core::{Result, Session, SessionManager, TokenAction};
 
 use crate::fields::{Field, RequestHeaders, ResponseHeaders};
 use crate::transport::{Carrier, Transport};
 
 const NO_STORE: &str = "no-store";
 const COOKIE: &str = "Cookie";
+/// Seconds.
+const RETRY_AFTER: &str = "1";
 
 /// User agents of more characters are cut: they are for a person to recognise a device by.
 const MAX_USER_AGENT: usize = 256;
@@ -125,15 +127,14 @@ impl Exchange {
     /// Finishes without asking the engine, where that is possible: for most requests. `false` when
     /// [`Exchange::finish`] has to be awaited.
     pub fn finish_now(&self, status: u16, response: &mut impl ResponseHeaders) -> bool {
-        if !self.session.was_used() {
-            return true;
-        }
-        if status >= 500 {
+        if status >= 500 && self.session.was_used() {
             self.session.abandon();
         }
+        // Also of a session that nobody used: a body that is still to come can't write to it unnoticed.
         match self.session.commit_now() {
+            Some(_) if !self.session.was_used() => true,
             Some(committed) => {
-                self.write_headers(committed, response);
+                self.write_headers(committed.token, response);
                 true
             }
             None => false,
@@ -144,7 +145,8 @@ impl Exchange {
     ///
     /// # Errors
     /// Those of [`SessionManager::commit`]. Nothing was written to the response then, and it must not be sent as it is:
-    /// it may claim what did not happen.
+    /// it may claim what did not happen. Another takes its place, with [`status_of`](crate::status_of) the error and
+    /// what [`Exchange::fail`] adds.
     ///
     /// # Cancel safety
     /// A dropped future leaves the stored session as it was, or as it was to be.
@@ -153,14 +155,26 @@ impl Exchange {
             return Ok(());
         }
         let committed = self.http.0.manager.commit(&self.session).await?;
-        self.write_headers(committed, response);
+        self.write_headers(committed.token, response);
         Ok(())
     }
 
-    fn write_headers(&self, committed: Committed, response: &mut impl ResponseHeaders) {
+    /// Writes the header lines of a response, of this status, that takes the place of one which [`Exchange::finish`]
+    /// refused: `Retry-After` where the status is 503, and a cookie where an earlier
+    /// [`save`](dancecard_core::Session::save) gave the session an id that the client would otherwise never learn.
+    pub fn fail(&self, status: u16, response: &mut impl ResponseHeaders) {
+        self.session.abandon();
+        let token = self.session.commit_now().map_or(TokenAction::Keep, |committed| committed.token);
+        self.write_headers(token, response);
+        if status == 503 {
+            response.add_if_absent(Field::Named("retry-after"), RETRY_AFTER);
+        }
+    }
+
+    fn write_headers(&self, token: TokenAction, response: &mut impl ResponseHeaders) {
         let carrier = &self.http.0.carrier;
         add_vary(response, carrier.varies_by());
-        let line = match committed.token {
+        let line = match token {
             TokenAction::Keep => None,
             TokenAction::Set { token, expires_at } => {
                 let remaining = expires_at.since(self.http.0.manager.now());

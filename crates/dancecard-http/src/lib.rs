@@ -9,7 +9,7 @@
 //!
 //! 1. A response whose request did not use the session is left as it is.
 //! 2. One that did gets `Vary: Cookie`, and `Cache-Control: no-store` unless the application decided otherwise.
-//! 3. `Set-Cookie` is sent only when the id changes; then `no-store` is not up to the application.
+//! 3. `Set-Cookie` is sent only when the id or the lifetime changes; then `no-store` is not up to the application.
 //! 4. Removing a cookie repeats every attribute of setting it.
 //! 5. A response with a status of 500 or above stores nothing, but a session that was to be destroyed is destroyed.
 //!
@@ -34,10 +34,12 @@
 
 mod cookie;
 mod exchange;
+mod failure;
 mod fields;
 mod transport;
 
 pub use cookie::{CookieConfig, CookieLifetime, SameSite, Security};
 pub use exchange::{Exchange, SessionHttp};
+pub use failure::status_of;
 pub use fields::{Field, RequestHeaders, ResponseHeaders};
 pub use transport::{HeaderConfig, Transport};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dancecard_core::{Error, ErrorKind};
+use dancecard_core::Error;
 use http::header::{CACHE_CONTROL, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 
@@ -62,9 +62,6 @@ impl SessionFailure {
 
     /// The status that fits an error: 503 where trying again can help, else 500.
     pub fn status_of(error: &Error) -> StatusCode {
-        match error.kind() {
-            ErrorKind::Unavailable | ErrorKind::Conflict | ErrorKind::Full => StatusCode::SERVICE_UNAVAILABLE,
-            _ => StatusCode::INTERNAL_SERVER_ERROR,
-        }
+        StatusCode::from_u16(dancecard_http::status_of(error)).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 }

@@ -5,14 +5,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use dancecard_core::Error;
 use dancecard_http::Exchange;
-use http::Response;
+use http::{HeaderMap, Response};
 use pin_project_lite::pin_project;
 
 use crate::failure::{FailureResponse, SessionFailure};
 use crate::layer::Settings;
 
-type Finishing<B> = Pin<Box<dyn Future<Output = Response<B>> + Send>>;
+type Finishing<B, E> = Pin<Box<dyn Future<Output = Result<Response<B>, E>> + Send>>;
 
 pin_project! {
     /// The response of a [`SessionService`](crate::SessionService).
@@ -22,16 +23,16 @@ pin_project! {
     /// # Cancel safety
     /// Dropped before the handler is done, it stores nothing. Dropped while it stores, it leaves the session as it was
     /// or as it was to be.
-    pub struct ResponseFuture<I, B, F> {
+    pub struct ResponseFuture<I, B, E, F> {
         #[pin]
         inner: I,
         exchange: Option<Exchange>,
         settings: Arc<Settings<F>>,
-        finishing: Option<Finishing<B>>,
+        finishing: Option<Finishing<B, E>>,
     }
 }
 
-impl<I, B, F> ResponseFuture<I, B, F> {
+impl<I, B, E, F> ResponseFuture<I, B, E, F> {
     pub(crate) fn finishing(inner: I, exchange: Exchange, settings: Arc<Settings<F>>) -> Self {
         Self { inner, exchange: Some(exchange), settings, finishing: None }
     }
@@ -42,50 +43,69 @@ impl<I, B, F> ResponseFuture<I, B, F> {
     }
 }
 
-impl<I, B, F> std::fmt::Debug for ResponseFuture<I, B, F> {
+impl<I, B, E, F> std::fmt::Debug for ResponseFuture<I, B, E, F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ResponseFuture").field("exchange", &self.exchange).finish_non_exhaustive()
     }
 }
 
-impl<I, B, E, F> Future for ResponseFuture<I, B, F>
+impl<I, B, E, F> Future for ResponseFuture<I, B, E, F>
 where
     I: Future<Output = Result<Response<B>, E>>,
     F: FailureResponse<B> + Send + Sync + 'static,
     B: Send + 'static,
+    E: Send + 'static,
 {
     type Output = I::Output;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         if let Some(finishing) = this.finishing {
-            return finishing.as_mut().poll(context).map(Ok);
+            return finishing.as_mut().poll(context);
         }
-        let mut response = ready!(this.inner.poll(context))?;
-        let Some(exchange) = this.exchange.take() else { return Poll::Ready(Ok(response)) };
-        let status = response.status().as_u16();
-        if exchange.finish_now(status, response.headers_mut()) {
-            return Poll::Ready(Ok(response));
+        let mut result = ready!(this.inner.poll(context));
+        let Some(exchange) = this.exchange.take() else { return Poll::Ready(result) };
+        let done = match &mut result {
+            Ok(response) => exchange.finish_now(response.status().as_u16(), response.headers_mut()),
+            Err(_) => exchange.finish_now(FAILED, &mut HeaderMap::new()),
+        };
+        if done {
+            return Poll::Ready(result);
         }
-        let finishing = this.finishing.insert(Box::pin(finish(exchange, response, this.settings.clone())));
-        finishing.as_mut().poll(context).map(Ok)
+        let finishing = this.finishing.insert(Box::pin(finish(exchange, result, this.settings.clone())));
+        finishing.as_mut().poll(context)
     }
 }
 
-async fn finish<B, F>(
+/// A service that fails without a response is taken like one that answers 500: nothing is stored, and what was to be
+/// destroyed is destroyed.
+const FAILED: u16 = 500;
+
+async fn finish<B, E, F>(
     exchange: Exchange,
-    mut response: Response<B>,
+    result: Result<Response<B>, E>,
     settings: Arc<Settings<F>>,
-) -> Response<B>
+) -> Result<Response<B>, E>
 where
     F: FailureResponse<B>,
 {
-    match exchange.finish(response.status().as_u16(), response.headers_mut()).await {
-        Ok(()) => response,
+    let mut response = match result {
+        Ok(response) => response,
         Err(error) => {
-            let mut replacement = settings.failure.respond(&error);
-            replacement.extensions_mut().insert(SessionFailure::new(error));
-            replacement
+            // The caller is told of its own error; that of the session is the observer's.
+            let _ = exchange.finish(FAILED, &mut HeaderMap::new()).await;
+            return Err(error);
         }
+    };
+    match exchange.finish(response.status().as_u16(), response.headers_mut()).await {
+        Ok(()) => Ok(response),
+        Err(error) => Ok(replacement(&exchange, error, &settings.failure)),
     }
+}
+
+fn replacement<B>(exchange: &Exchange, error: Error, failure: &impl FailureResponse<B>) -> Response<B> {
+    let mut response = failure.respond(&error);
+    exchange.fail(response.status().as_u16(), response.headers_mut());
+    response.extensions_mut().insert(SessionFailure::new(error));
+    response
 }

@@ -81,11 +81,12 @@ where
     S: Service<Request<Q>, Response = Response<B>>,
     F: FailureResponse<B> + Send + Sync + 'static,
     M: 'static,
+    S::Error: Send + 'static,
     B: Send + 'static,
 {
     type Response = Response<B>;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future, B, F>;
+    type Future = ResponseFuture<S::Future, B, S::Error, F>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(context)
