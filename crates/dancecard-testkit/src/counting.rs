@@ -31,7 +31,7 @@ pub enum Operation {
     Health,
 }
 
-const OPERATIONS: [Operation; 8] = [
+pub(crate) const OPERATIONS: [Operation; 8] = [
     Operation::Load,
     Operation::Write,
     Operation::Delete,
