@@ -87,7 +87,7 @@ impl Committed {
 pub enum TokenAction {
     /// Nothing: it is as it should be.
     Keep,
-    /// There is a new one. It is good until `expires_at` at the latest.
+    /// There is a new one, or another end for the one that it has. It is good until `expires_at` at the latest.
     Set {
         /// The secret.
         token: Token,
@@ -274,6 +274,12 @@ impl SessionManager {
     /// The keys of a client's tokens.
     pub(crate) fn candidate_keys(&self, tokens: &Tokens) -> Vec<RecordKey> {
         tokens.candidates().iter().filter_map(|token| self.key_of(token)).collect()
+    }
+
+    /// Which of a client's tokens stands for a key.
+    pub(crate) fn token_of(&self, tokens: &Tokens, key: &RecordKey) -> Option<Token> {
+        let ids = tokens.candidates().iter().filter_map(|token| SessionId::parse(token));
+        ids.into_iter().find(|id| id.key(&self.0.namespace) == *key).map(|id| id.token())
     }
 
     fn new_id(&self) -> Result<(Token, RecordKey)> {

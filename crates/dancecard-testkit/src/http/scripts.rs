@@ -14,14 +14,14 @@ scripts! {
         "nothing_stored" "first_write" "costs" "reads_own_writes" "redirect" "client_errors_store";
     "cookie":
         "default" "domain" "path" "same_site_strict" "same_site_none" "partitioned" "exact_name"
-        "never_secure" "persistent" "persistent_limit" "remembered" "sent_once"
+        "never_secure" "persistent" "persistent_limit" "remembered" "remembered_later" "sent_once"
         "loopback" "loopback_behind_proxy" "loopback_by_name_only" "loopback_always_secure";
     "transport":
         "header" "bearer";
     "strict":
         "unknown_write" "unknown_clear" "unknown_destroy_then_set" "unknown_cycle" "unknown_sign_in"
         "unknown_read" "malformed" "look_alikes" "hostile_headers" "planted_first" "planted_last"
-        "five_of_one_name" "other_manager";
+        "five_of_one_name" "sign_out_of_two" "other_manager";
     "signin":
         "new_id" "again" "late_write" "late_read" "devices" "device_facts";
     "ending":

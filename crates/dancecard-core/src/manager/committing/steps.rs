@@ -141,11 +141,27 @@ impl Run<'_> {
     }
 
     async fn update(&self, step: &mut Step) -> Result<Outcome> {
+        let again = self.token_again(step);
         let (key, change) = self.write_old(step).await?;
         if self.attempts > 0 {
             self.manager.tell(EventKind::Merged, Some(&key));
         }
-        Ok(self.settle(step.wishes, Outcome::Updated, change))
+        Ok(self.settle(step.wishes, Outcome::Updated, |state| {
+            change(state);
+            state.outgoing = again.unwrap_or(state.outgoing);
+        }))
+    }
+
+    /// The client's own token, when its session was given another lifetime: what keeps it must keep it as long.
+    fn token_again(&self, step: &Step) -> Option<Outgoing> {
+        let state = self.shared.state();
+        state.lifetime?;
+        let (key, _) = step.old.as_ref()?;
+        let token = match state.outgoing {
+            Outgoing::Set(token, _) => token,
+            _ => self.manager.token_of(&self.shared.tokens, key)?,
+        };
+        Some(Outgoing::Set(token, step.record.as_ref()?.meta.absolute_at()))
     }
 
     /// Writes the record where it was loaded from, on condition where the engine has conditions. Returns what changes
@@ -189,9 +205,16 @@ impl Run<'_> {
         Ok(self.settle(step.wishes, Outcome::Ended, State::leave_ended))
     }
 
+    /// Ends what was found, and what the client's other tokens stand for: its next request would go on with that.
     async fn end_old(&self, step: &Step) -> Result<()> {
         let Some((key, version)) = &step.old else { return Ok(()) };
-        self.manager.end_from(key, Some(version.clone())).await.map(drop)
+        self.manager.end_from(key, Some(version.clone())).await?;
+        if self.shared.tokens.candidates().len() > 1 {
+            for other in self.shared.keys().iter().filter(|other| *other != key) {
+                self.manager.end(other).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn create(&self, step: &mut Step) -> Result<Outcome> {
