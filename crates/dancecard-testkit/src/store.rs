@@ -10,6 +10,7 @@ mod expect;
 mod harness;
 mod poll;
 mod subject;
+mod tasks;
 
 mod cancellation;
 mod capabilities;
@@ -18,6 +19,7 @@ mod conditional;
 mod errors;
 mod expiry;
 mod identity;
+mod interference;
 mod limits;
 mod listing;
 mod model;

@@ -221,6 +221,7 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
         super::limits::CASES,
         super::cancellation::CASES,
         super::concurrency::CASES,
+        super::interference::CASES,
         super::capabilities::CASES,
         super::errors::CASES,
         super::model::CASES,

@@ -158,9 +158,11 @@ async fn listing_while_writing_is_consistent(env: &Env) -> Outcome {
         if let (Some(stay), Some(leave)) = (random.pick(&staying), random.pick(&leaving)) {
             env.rewrite(&store, stay, &env.record("changed meanwhile")).await?;
             store.delete(leave).await?;
+        }
+        if seen.len() <= 200 {
             env.create(&store, &env.record("came meanwhile")).await?;
         }
-        that(seen.len() < 5000, "an end of the listing", "5,000 items and more to come")?;
+        that(seen.len() <= 440, "an end of the listing", "more items than there ever were records")?;
     }
     for key in &staying {
         let times = seen.iter().filter(|other| *other == key).count();
