@@ -19,7 +19,7 @@ use crate::listing::Listing;
 use crate::open;
 use crate::readers::{self, Readers};
 use crate::row::Row;
-use crate::writer::{self, Writer};
+use crate::writer::{self, Held, Writer};
 
 /// How many expired records are removed before others get their turn.
 const PURGE_AT_ONCE: usize = 256;
@@ -50,8 +50,8 @@ pub struct SqliteStore {
     writer: Writer,
     readers: Readers,
     config: Config,
-    /// Each thread holds the other end for as long as it has a connection.
-    ended: mpsc::Receiver<Infallible>,
+    /// The writer, the last of the threads to end, holds the other end for as long as it has a connection.
+    ended: Held,
 }
 
 impl SqliteStore {
@@ -75,14 +75,15 @@ impl SqliteStore {
     /// process keeps the file locked or the system fails.
     pub fn connect(config: Config) -> Result<Self> {
         config.validate()?;
-        let (held, ended) = mpsc::channel(1);
         let (writer, jobs) = Writer::new(config.queue);
         let (readers, questions) = Readers::new(config.readers, config.queue);
+        let (held, ended) = mpsc::channel(1);
+        let (held_by_readers, readers_ended) = mpsc::channel(1);
         let (connection, batch) = (open::writer(&config)?, config.batch);
-        spawn("dancecard-write", &held, move || writer::run(connection, jobs, batch))?;
+        spawn("dancecard-write", held, move || writer::run(connection, jobs, batch, readers_ended))?;
         for questions in questions {
             let connection = open::reader(&config)?;
-            spawn("dancecard-read", &held, move || readers::run(connection, questions))?;
+            spawn("dancecard-read", held_by_readers.clone(), move || readers::run(connection, questions))?;
         }
         Ok(Self { writer, readers, config, ended })
     }
@@ -108,8 +109,7 @@ impl SqliteStore {
 }
 
 /// Runs `life` on a thread that holds `held` until whatever `life` owns is dropped.
-fn spawn(name: &str, held: &mpsc::Sender<Infallible>, life: impl FnOnce() + Send + 'static) -> Result<()> {
-    let held = held.clone();
+fn spawn(name: &str, held: mpsc::Sender<Infallible>, life: impl FnOnce() + Send + 'static) -> Result<()> {
     let run = move || {
         life();
         drop(held);

@@ -41,12 +41,16 @@ pub(crate) fn reader(config: &Config) -> Result<Connection> {
 /// The file, made if it is missing, readable by nobody else: what sessions hold is nobody else's business. SQLite
 /// gives its log the same permissions.
 fn locate(config: &Config) -> Result<PathBuf> {
-    // SQLite takes a path that begins with `file:` for a URI. An absolute one doesn't.
-    let path = std::path::absolute(&config.path).map_err(unusable)?;
+    let path = unmistakable(&config.path).map_err(unusable)?;
     match private().open(&path) {
         Err(cause) if cause.kind() != io::ErrorKind::AlreadyExists => Err(unusable(cause)),
         _ => Ok(path),
     }
+}
+
+/// SQLite takes a path that begins with `file:` for a URI. An absolute one doesn't.
+fn unmistakable(path: &Path) -> io::Result<PathBuf> {
+    std::path::absolute(path)
 }
 
 fn private() -> OpenOptions {
@@ -125,6 +129,14 @@ mod tests {
                 let set: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
                 assert_eq!(set, expected);
             }
+        }
+    }
+
+    #[test]
+    fn no_path_is_a_uri() {
+        for path in ["file:a.db?mode=memory", ":memory:", "a.db"] {
+            let path = unmistakable(Path::new(path)).unwrap();
+            assert!(path.is_absolute() && !path.starts_with("file:"), "{}", path.display());
         }
     }
 

@@ -3,6 +3,7 @@
 //! It takes everything that waits, runs it in one transaction, and answers after the commit. So however many
 //! requests commit at once, they share one flush to the disk, and no two of them ever contend for SQLite's write lock.
 
+use std::convert::Infallible;
 use std::slice;
 
 use dancecard_core::{ErrorKind, Result, Retry};
@@ -18,6 +19,9 @@ use crate::versions::Versions;
 pub(crate) struct Writer {
     queue: mpsc::Sender<Job>,
 }
+
+/// Ends when nobody holds the other end any more.
+pub(crate) type Held = mpsc::Receiver<Infallible>;
 
 /// An operation, and who waits for it.
 pub(crate) struct Job {
@@ -42,8 +46,8 @@ impl Writer {
     }
 }
 
-/// The thread's whole life: until every [`Writer`] is gone and what they sent is done.
-pub(crate) fn run(connection: Connection, mut jobs: mpsc::Receiver<Job>, batch: usize) {
+/// The thread's whole life: until the [`Writer`] is gone and what it sent is done.
+pub(crate) fn run(connection: Connection, mut jobs: mpsc::Receiver<Job>, batch: usize, mut others: Held) {
     let mut work = Work { connection, versions: Versions::default() };
     let mut taken = Vec::new();
     while jobs.blocking_recv_many(&mut taken, batch) > 0 {
@@ -53,6 +57,8 @@ pub(crate) fn run(connection: Connection, mut jobs: mpsc::Receiver<Job>, batch: 
             work.settle(std::mem::take(&mut taken));
         }
     }
+    // Of connections that are closed at the same moment, none would be the last one, which tidies up the log.
+    let _: Option<Infallible> = others.blocking_recv();
 }
 
 struct Work {
@@ -166,6 +172,7 @@ impl Job {
 #[cfg(test)]
 mod tests {
     use std::pin::Pin;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::{Context, Waker};
 
     use dancecard_core::RecordKey;
@@ -182,6 +189,11 @@ mod tests {
         Change::Touch { key: RecordKey::new(key), expires_at: 1 }
     }
 
+    fn job(change: Change) -> (Job, oneshot::Receiver<Result<Applied>>) {
+        let (reply, answer) = oneshot::channel();
+        (Job { change, reply }, answer)
+    }
+
     #[test]
     fn a_full_queue_makes_callers_wait_and_loses_nothing() {
         let (writer, jobs) = Writer::new(4);
@@ -191,7 +203,8 @@ mod tests {
         assert!(calls.iter_mut().all(|call| call.as_mut().poll(&mut context).is_pending()));
         assert_eq!((jobs.len(), jobs.capacity()), (4, 0));
 
-        let thread = std::thread::spawn(|| run(connection(), jobs, 3));
+        let (_, nobody) = mpsc::channel(1);
+        let thread = std::thread::spawn(|| run(connection(), jobs, 3, nobody));
         while !calls.is_empty() {
             calls.retain_mut(|call| call.as_mut().poll(&mut context).is_pending());
             std::thread::yield_now();
@@ -221,11 +234,33 @@ mod tests {
     }
 
     #[test]
+    fn a_lock_that_comes_between_two_tries_is_waited_for_once() {
+        static WAITS: AtomicUsize = AtomicUsize::new(0);
+        let directory = tempfile::tempdir().unwrap();
+        let config = crate::Config::new(directory.path().join("sessions.db"));
+        let mut work =
+            Work { connection: crate::open::writer(&config).unwrap(), versions: Versions::default() };
+        let count_and_give_up = |_| {
+            WAITS.fetch_add(1, Ordering::SeqCst);
+            false
+        };
+        work.connection.busy_handler(Some(count_and_give_up)).unwrap();
+        let lock = Connection::open(&config.path).unwrap();
+        lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let (jobs, answers): (Vec<_>, Vec<_>) = (0..5).map(|_| job(touch(b"a"))).unzip();
+        work.settle_each(jobs);
+        for answer in answers {
+            assert!(answer.blocking_recv().unwrap().unwrap_err().is_unavailable());
+        }
+        assert_eq!(WAITS.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
     fn a_rollback_that_was_missed_is_made_up_for() {
         let mut work = Work { connection: connection(), versions: Versions::default() };
         work.connection.execute_batch("BEGIN; DELETE FROM version_counter").unwrap();
-        let (reply, answer) = oneshot::channel();
-        work.settle(vec![Job { change: touch(b"a"), reply }]);
+        let (job, answer) = job(touch(b"a"));
+        work.settle(vec![job]);
         assert_eq!(answer.blocking_recv().unwrap().unwrap().rows, 0);
         let rows: i64 =
             work.connection.query_row("SELECT count(*) FROM version_counter", [], |row| row.get(0)).unwrap();

@@ -69,6 +69,23 @@ async fn a_full_engine_takes_more_with_a_higher_limit() {
 }
 
 #[tokio::test]
+async fn versions_stay_fresh_when_the_first_transaction_of_all_fails() {
+    let place = Place::new();
+    let store = SqliteStore::connect(place.config().with_max_size(Some(200_000))).unwrap();
+    let error = store.write(&key("a"), bulk(1_000_000), WriteMode::Create).await.unwrap_err();
+    assert_is(&error, ErrorKind::Full, Retry::Safe);
+    let mut versions = std::collections::HashSet::new();
+    for _ in 0..5 {
+        assert!(versions.insert(store.write(&key("a"), record(""), WriteMode::Overwrite).await.unwrap()));
+    }
+    store.close().await;
+    let store = place.open();
+    for _ in 0..5 {
+        assert!(versions.insert(store.write(&key("a"), record(""), WriteMode::Overwrite).await.unwrap()));
+    }
+}
+
+#[tokio::test]
 async fn a_lock_beyond_the_timeout_is_safe_to_retry_and_does_not_stop_readers() {
     let place = Place::new();
     let config = place.config().with_busy_timeout(Duration::from_millis(20));

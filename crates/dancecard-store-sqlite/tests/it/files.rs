@@ -56,15 +56,15 @@ async fn a_path_that_looks_like_a_uri_is_a_path() {
 
 #[test]
 fn engines_that_start_at_once_on_a_new_file_all_open_it() {
-    for _ in 0..10 {
+    for _ in 0..40 {
         let place = Place::new();
-        let start = Barrier::new(6);
+        let start = Barrier::new(8);
         std::thread::scope(|scope| {
             let opening = || {
                 start.wait();
                 SqliteStore::open(place.path())
             };
-            let all: Vec<_> = (0..6).map(|_| scope.spawn(opening)).collect();
+            let all: Vec<_> = (0..8).map(|_| scope.spawn(opening)).collect();
             for one in all {
                 one.join().unwrap().unwrap();
             }
