@@ -65,9 +65,15 @@ impl Codec for JsonCodec {
     }
 
     fn encode(&self, stored: Option<&[u8]>, changes: Changes<'_>) -> Result<Option<Vec<u8>>> {
-        let opened = stored.map_or(Ok(None), |stored| self.open(stored))?;
-        let base = opened.as_deref().or(stored).unwrap_or(document::EMPTY);
-        let base = Document::expect(base)?;
+        let adopted;
+        let payload = stored.unwrap_or(document::EMPTY);
+        let base = match Document::of(payload) {
+            Some(base) => base,
+            None => {
+                adopted = document::adopt(payload)?;
+                Document::expect(&adopted)?
+            }
+        };
         if stored.is_some() && changes_nothing(base, changes)? {
             return Ok(None);
         }

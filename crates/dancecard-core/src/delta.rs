@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// From the present value, as JSON text, to the next one. Run again when another request got in first.
 pub(crate) type Apply = Arc<dyn Fn(Option<&[u8]>) -> Result<Vec<u8>> + Send + Sync>;
 
-const FIRST_RESERVE: usize = 96;
+const FIRST_RESERVE: usize = 960;
 const COMPACT_ABOVE: usize = 16 * 1024;
 
 /// A log of changes to top-level keys.
@@ -99,7 +99,7 @@ impl Delta {
     }
 
     fn push_key(&mut self, key: &str) -> usize {
-        // One allocation for the usual small value, instead of growing step by step.
+        // One allocation that is large enough for most requests, instead of growing step by step.
         self.text.reserve(key.len() + FIRST_RESERVE);
         document::quote_into(&mut self.text, key);
         self.text.len()

@@ -75,9 +75,9 @@ impl MemoryStore {
         self.len() == 0
     }
 
-    fn shard(&self, key: &RecordKey) -> &Mutex<Shard> {
+    fn shard(&self, hash: u64) -> &Mutex<Shard> {
         // Bits that the table inside the shard does not use.
-        let index = (shard::hash(key) >> 40) as usize % SHARDS;
+        let index = (hash >> 40) as usize % SHARDS;
         &self.shards[index].0
     }
 
@@ -112,13 +112,15 @@ impl MemoryStore {
     }
 
     fn delete_now(&self, key: &RecordKey) {
-        let mut shard = self.shard(key).lock();
-        let gone = shard.remove(key);
+        let hash = shard::hash(key);
+        let mut shard = self.shard(hash).lock();
+        let gone = shard.remove(hash, key);
         self.forget(gone.into_iter().collect());
     }
 
     fn entry(&self, key: &RecordKey) -> Option<Entry> {
-        self.shard(key).lock().find(key).map(|kept| kept.entry())
+        let hash = shard::hash(key);
+        self.shard(hash).lock().find(hash, key).map(|kept| kept.entry())
     }
 }
 
@@ -171,8 +173,9 @@ impl Store for MemoryStore {
     }
 
     async fn touch(&self, key: &RecordKey, expires_at: Timestamp) -> Result<bool> {
-        let shard = self.shard(key).lock();
-        let found = shard.find(key);
+        let hash = shard::hash(key);
+        let shard = self.shard(hash).lock();
+        let found = shard.find(hash, key);
         if let Some(kept) = found {
             kept.touch(expires_at);
         }
@@ -200,21 +203,30 @@ impl Store for MemoryStore {
 
 impl Immediate for MemoryStore {
     fn load_now(&self, key: &RecordKey) -> Result<Option<Versioned>> {
-        let kept = self.shard(key).lock().find(key).cloned();
+        let hash = shard::hash(key);
+        let kept = self.shard(hash).lock().find(hash, key).cloned();
         Ok(kept.map(Kept::into_versioned))
     }
 
     fn write_now(&self, key: &RecordKey, record: Record, mode: &WriteMode) -> Result<Version> {
-        let mut shard = self.shard(key).lock();
-        let old = shard.find(key).cloned();
-        check(old.as_deref(), mode)?;
-        if old.is_none() {
-            // When the id was made is the present moment; when the session was last seen is only reckoned, from its
-            // expiry, and lies in the future when the two were not set together.
+        let hash = shard::hash(key);
+        let mut shard = self.shard(hash).lock();
+        let version = shard.next_version();
+        let Some(place) = shard.place(hash, key) else {
+            check(None, mode)?;
             self.make_room(&mut shard, record.meta.renewed_at())?;
+            let kept = Kept::new(key, record, version);
+            self.reindex(None, Some(&kept));
+            shard.insert(hash, kept);
+            return Ok(Version::from_u64(version));
+        };
+        check(Some(place), mode)?;
+        let old = std::mem::replace(place, Kept::new(key, record, version));
+        let kept = place.clone();
+        if kept.expires_in_an_earlier_minute_than(&old) {
+            shard.expect_expiry(hash, &kept);
         }
-        let kept = shard.put(key, record, old.as_deref());
-        self.reindex(old.as_deref(), Some(&kept));
-        Ok(Version::from_u64(kept.version))
+        self.reindex(Some(&old), Some(&kept));
+        Ok(Version::from_u64(version))
     }
 }

@@ -208,7 +208,9 @@ impl Policy {
     pub(crate) fn touch_due(&self, meta: &Meta, expires_at: Timestamp, now: Timestamp) -> bool {
         let Some(idle) = meta.idle() else { return false };
         let passed = now.since(expires_at.saturating_sub(idle));
-        self.touch_share < 1.0 && passed > Duration::ZERO && passed >= idle.mul_f32(self.touch_share)
+        self.touch_share < 1.0
+            && passed > Duration::ZERO
+            && passed.as_secs_f64() >= idle.as_secs_f64() * f64::from(self.touch_share)
     }
 
     pub(crate) fn renewal_due(&self, meta: &Meta, now: Timestamp) -> bool {

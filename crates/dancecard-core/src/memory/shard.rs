@@ -23,6 +23,21 @@ pub(super) struct Kept {
 }
 
 impl Kept {
+    pub(super) fn new(key: &RecordKey, record: Record, version: u64) -> Arc<Self> {
+        Arc::new(Self {
+            key: key.clone(),
+            version,
+            expires_at: AtomicI64::new(record.meta.expires_at().as_millis()),
+            payload: record.payload.into_boxed_slice(),
+            meta: record.meta,
+        })
+    }
+
+    /// Whether the wheel will look at this record later than at another in its place.
+    pub(super) fn expires_in_an_earlier_minute_than(&self, other: &Self) -> bool {
+        self.spoke() < other.spoke()
+    }
+
     pub(super) fn into_versioned(self: Arc<Self>) -> Versioned {
         let (version, expires_at) = (Version::from_u64(self.version), self.expires_at());
         Versioned::shared(self, version, expires_at)
@@ -85,34 +100,34 @@ pub(super) struct Shard {
 }
 
 impl Shard {
-    pub(super) fn find(&self, key: &RecordKey) -> Option<&Arc<Kept>> {
-        self.table.find(hash(key), |kept| kept.key == *key)
+    pub(super) fn find(&self, hash: u64, key: &RecordKey) -> Option<&Arc<Kept>> {
+        self.table.find(hash, |kept| kept.key == *key)
     }
 
-    /// Puts a record in the place of `old`, if there is one. The caller has checked the condition.
-    pub(super) fn put(&mut self, key: &RecordKey, record: Record, old: Option<&Kept>) -> Arc<Kept> {
+    /// The record under a key, to be replaced.
+    pub(super) fn place(&mut self, hash: u64, key: &RecordKey) -> Option<&mut Arc<Kept>> {
+        self.table.find_mut(hash, |kept| kept.key == *key)
+    }
+
+    /// A version that no record of this shard ever had.
+    pub(super) fn next_version(&mut self) -> u64 {
         self.last_version += 1;
-        let kept = Arc::new(Kept {
-            key: key.clone(),
-            version: self.last_version,
-            expires_at: AtomicI64::new(record.meta.expires_at().as_millis()),
-            payload: record.payload.into_boxed_slice(),
-            meta: record.meta,
-        });
-        match self.table.find_mut(hash(key), |kept| kept.key == *key) {
-            Some(place) => *place = kept.clone(),
-            None => {
-                self.table.insert_unique(hash(key), kept.clone(), |kept| hash(&kept.key));
-            }
-        }
-        if old.is_none_or(|old| kept.spoke() < old.spoke()) {
-            self.wheel.entry(kept.spoke()).or_default().push(hash(key));
-        }
-        kept
+        self.last_version
     }
 
-    pub(super) fn remove(&mut self, key: &RecordKey) -> Option<Arc<Kept>> {
-        let found = self.table.find_entry(hash(key), |kept| kept.key == *key).ok()?;
+    /// Adds a record under a key that has none.
+    pub(super) fn insert(&mut self, hash: u64, kept: Arc<Kept>) {
+        self.expect_expiry(hash, &kept);
+        self.table.insert_unique(hash, kept, |kept| self::hash(&kept.key));
+    }
+
+    /// Puts a record into the wheel: one that is new, or expires sooner than the one whose place it took.
+    pub(super) fn expect_expiry(&mut self, hash: u64, kept: &Kept) {
+        self.wheel.entry(kept.spoke()).or_default().push(hash);
+    }
+
+    pub(super) fn remove(&mut self, hash: u64, key: &RecordKey) -> Option<Arc<Kept>> {
+        let found = self.table.find_entry(hash, |kept| kept.key == *key).ok()?;
         Some(found.remove().0)
     }
 
@@ -129,6 +144,9 @@ impl Shard {
     /// Removes at most `limit` records that expired in the very minute of `now`.
     pub(super) fn take_expired_just_now(&mut self, now: Timestamp, limit: usize) -> Vec<Arc<Kept>> {
         let mut gone = Vec::new();
+        if limit == 0 {
+            return gone;
+        }
         for hash in self.wheel.remove(&spoke_of(now)).unwrap_or_default() {
             if gone.len() < limit {
                 gone.extend(self.take_if_expired(hash, now));
@@ -154,11 +172,100 @@ impl Shard {
             return Some(found.remove().0);
         }
         let spoke = found.get().spoke();
-        self.wheel.entry(spoke).or_default().push(hash);
+        self.enter(spoke, hash);
         None
     }
 
     pub(super) fn entries(&self) -> Vec<Entry> {
         self.table.iter().map(|kept| kept.entry()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn minute(number: i64) -> Timestamp {
+        Timestamp::from_millis(number * SPOKE_MILLIS)
+    }
+
+    fn key(number: u64) -> RecordKey {
+        RecordKey::new(&[number, !number].map(u64::to_le_bytes).concat())
+    }
+
+    fn put(shard: &mut Shard, number: u64, expires_at: Timestamp) {
+        let old = shard.find(&key(number)).cloned();
+        shard.put(&key(number), Record::new(Meta::new(minute(0), expires_at), Vec::new()), old.as_deref());
+    }
+
+    fn in_wheel(shard: &Shard) -> usize {
+        shard.wheel.values().map(Vec::len).sum()
+    }
+
+    #[test]
+    fn reclaiming_looks_only_at_what_is_due() {
+        let mut shard = Shard::default();
+        (0..10_000).for_each(|number| put(&mut shard, number, minute(100)));
+        (10_000..10_010).for_each(|number| put(&mut shard, number, minute(5)));
+        let mut looked_at = 0;
+        while let Some(hash) = shard.next_due(minute(10)) {
+            looked_at += 1;
+            assert!(shard.take_if_expired(hash, minute(10)).is_some());
+        }
+        assert_eq!(looked_at, 10);
+        assert_eq!((shard.table.len(), in_wheel(&shard)), (10_000, 10_000));
+    }
+
+    #[test]
+    fn a_record_stands_in_the_wheel_once_however_often_it_is_used() {
+        let mut shard = Shard::default();
+        (0..100).for_each(|number| put(&mut shard, number, minute(5)));
+        for now in 0..50 {
+            for number in 0..100 {
+                put(&mut shard, number, minute(now + 5));
+                shard.find(&key(number)).unwrap().touch(minute(now + 6));
+            }
+            assert!(shard.take_expired(minute(now), 1000).is_empty());
+            assert_eq!(in_wheel(&shard), 100);
+        }
+        assert_eq!(shard.take_expired(minute(60), 1000).len(), 100);
+        assert_eq!(in_wheel(&shard), 0);
+    }
+
+    #[test]
+    fn what_was_deleted_leaves_the_wheel_when_its_minute_is_over() {
+        let mut shard = Shard::default();
+        for number in 0..100 {
+            put(&mut shard, number, minute(5));
+            shard.remove(&key(number));
+        }
+        assert!(shard.take_expired(minute(6), 1).is_empty());
+        assert_eq!(in_wheel(&shard), 0);
+    }
+
+    #[test]
+    fn what_never_expires_leaves_nothing_behind() {
+        let mut shard = Shard::default();
+        for number in 0..100 {
+            put(&mut shard, number, Timestamp::MAX);
+            shard.remove(&key(number));
+        }
+        put(&mut shard, 0, minute(5));
+        shard.find(&key(0)).unwrap().touch(Timestamp::MAX);
+        assert!(shard.take_expired(minute(10), 1).is_empty());
+        assert_eq!(in_wheel(&shard), 0);
+        put(&mut shard, 0, minute(20));
+        assert_eq!(shard.take_expired(minute(21), 1).len(), 1);
+    }
+
+    #[test]
+    fn a_limit_in_the_present_minute_keeps_the_rest() {
+        let mut shard = Shard::default();
+        let soon = Timestamp::from_millis(SPOKE_MILLIS * 5 + 10);
+        (0..10).for_each(|number| put(&mut shard, number, soon));
+        assert!(shard.take_expired(soon, 10).is_empty());
+        let taken = [0, 3, 10].map(|limit| shard.take_expired_just_now(soon, limit).len());
+        assert_eq!(taken, [0, 3, 7]);
+        assert_eq!((shard.table.len(), in_wheel(&shard)), (0, 0));
     }
 }
