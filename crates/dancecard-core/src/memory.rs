@@ -15,6 +15,8 @@ use crate::store::{BoxStream, Capabilities, Immediate, ListQuery, Store, Support
 mod listing;
 mod principals;
 mod shard;
+#[cfg(test)]
+mod tests;
 
 use listing::Listing;
 use principals::PrincipalIndex;

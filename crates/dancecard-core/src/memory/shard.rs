@@ -123,7 +123,14 @@ impl Shard {
 
     /// Puts a record into the wheel: one that is new, or expires sooner than the one whose place it took.
     pub(super) fn expect_expiry(&mut self, hash: u64, kept: &Kept) {
-        self.wheel.entry(kept.spoke()).or_default().push(hash);
+        self.enter(kept.spoke(), hash);
+    }
+
+    /// What never expires needs no place in the wheel, where it would be left behind when it is deleted.
+    fn enter(&mut self, spoke: i64, hash: u64) {
+        if spoke < spoke_of(Timestamp::MAX) {
+            self.wheel.entry(spoke).or_default().push(hash);
+        }
     }
 
     pub(super) fn remove(&mut self, hash: u64, key: &RecordKey) -> Option<Arc<Kept>> {
@@ -157,7 +164,7 @@ impl Shard {
         gone
     }
 
-    fn next_due(&mut self, now: Timestamp) -> Option<u64> {
+    pub(super) fn next_due(&mut self, now: Timestamp) -> Option<u64> {
         let mut spoke = self.wheel.first_entry().filter(|spoke| *spoke.key() < spoke_of(now))?;
         let hash = spoke.get_mut().pop();
         if spoke.get().is_empty() {
@@ -176,96 +183,13 @@ impl Shard {
         None
     }
 
+    /// How many places of the wheel are taken.
+    #[cfg(test)]
+    pub(super) fn in_wheel(&self) -> usize {
+        self.wheel.values().map(Vec::len).sum()
+    }
+
     pub(super) fn entries(&self) -> Vec<Entry> {
         self.table.iter().map(|kept| kept.entry()).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn minute(number: i64) -> Timestamp {
-        Timestamp::from_millis(number * SPOKE_MILLIS)
-    }
-
-    fn key(number: u64) -> RecordKey {
-        RecordKey::new(&[number, !number].map(u64::to_le_bytes).concat())
-    }
-
-    fn put(shard: &mut Shard, number: u64, expires_at: Timestamp) {
-        let old = shard.find(&key(number)).cloned();
-        shard.put(&key(number), Record::new(Meta::new(minute(0), expires_at), Vec::new()), old.as_deref());
-    }
-
-    fn in_wheel(shard: &Shard) -> usize {
-        shard.wheel.values().map(Vec::len).sum()
-    }
-
-    #[test]
-    fn reclaiming_looks_only_at_what_is_due() {
-        let mut shard = Shard::default();
-        (0..10_000).for_each(|number| put(&mut shard, number, minute(100)));
-        (10_000..10_010).for_each(|number| put(&mut shard, number, minute(5)));
-        let mut looked_at = 0;
-        while let Some(hash) = shard.next_due(minute(10)) {
-            looked_at += 1;
-            assert!(shard.take_if_expired(hash, minute(10)).is_some());
-        }
-        assert_eq!(looked_at, 10);
-        assert_eq!((shard.table.len(), in_wheel(&shard)), (10_000, 10_000));
-    }
-
-    #[test]
-    fn a_record_stands_in_the_wheel_once_however_often_it_is_used() {
-        let mut shard = Shard::default();
-        (0..100).for_each(|number| put(&mut shard, number, minute(5)));
-        for now in 0..50 {
-            for number in 0..100 {
-                put(&mut shard, number, minute(now + 5));
-                shard.find(&key(number)).unwrap().touch(minute(now + 6));
-            }
-            assert!(shard.take_expired(minute(now), 1000).is_empty());
-            assert_eq!(in_wheel(&shard), 100);
-        }
-        assert_eq!(shard.take_expired(minute(60), 1000).len(), 100);
-        assert_eq!(in_wheel(&shard), 0);
-    }
-
-    #[test]
-    fn what_was_deleted_leaves_the_wheel_when_its_minute_is_over() {
-        let mut shard = Shard::default();
-        for number in 0..100 {
-            put(&mut shard, number, minute(5));
-            shard.remove(&key(number));
-        }
-        assert!(shard.take_expired(minute(6), 1).is_empty());
-        assert_eq!(in_wheel(&shard), 0);
-    }
-
-    #[test]
-    fn what_never_expires_leaves_nothing_behind() {
-        let mut shard = Shard::default();
-        for number in 0..100 {
-            put(&mut shard, number, Timestamp::MAX);
-            shard.remove(&key(number));
-        }
-        put(&mut shard, 0, minute(5));
-        shard.find(&key(0)).unwrap().touch(Timestamp::MAX);
-        assert!(shard.take_expired(minute(10), 1).is_empty());
-        assert_eq!(in_wheel(&shard), 0);
-        put(&mut shard, 0, minute(20));
-        assert_eq!(shard.take_expired(minute(21), 1).len(), 1);
-    }
-
-    #[test]
-    fn a_limit_in_the_present_minute_keeps_the_rest() {
-        let mut shard = Shard::default();
-        let soon = Timestamp::from_millis(SPOKE_MILLIS * 5 + 10);
-        (0..10).for_each(|number| put(&mut shard, number, soon));
-        assert!(shard.take_expired(soon, 10).is_empty());
-        let taken = [0, 3, 10].map(|limit| shard.take_expired_just_now(soon, limit).len());
-        assert_eq!(taken, [0, 3, 7]);
-        assert_eq!((shard.table.len(), in_wheel(&shard)), (0, 0));
     }
 }

@@ -5,4 +5,6 @@ mod house;
 #[cfg(test)]
 mod probe;
 
+#[cfg(test)]
+mod memory;
 mod session;
