@@ -61,11 +61,13 @@
 //! `A` is a browser, with a cookie jar that follows RFC 6265bis. The query says what the handler does, in order; `>`
 //! lines add to the request, `<` lines say what comes back: status and body, then *every* header line, except those
 //! that frameworks send with any response. `=` lines count what was asked of the engine until the head was there, `+`
-//! lines what was asked while the body was sent. What a line may hold is in `docs/spec/http-scripts.md`; a line that
-//! is not understood fails the script. [`check`] runs a script of your own.
+//! lines what was asked while the body was sent. [`check`] runs a script of your own; all that a script may hold is
+//! listed below.
 //!
 //! On every response of every script hold, besides: one `Set-Cookie` per name at most, none that a browser would
 //! refuse, each with `no-store`, and no token anywhere else.
+//!
+#![doc = include_str!("http/language.md")]
 
 mod answer;
 mod body;

@@ -31,6 +31,13 @@ impl Body {
     }
 }
 
+/// An empty one.
+impl Default for Body {
+    fn default() -> Self {
+        Self::text("")
+    }
+}
+
 impl Future for Body {
     type Output = Vec<u8>;
 

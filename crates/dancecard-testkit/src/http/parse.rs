@@ -6,7 +6,7 @@ use super::browser::Origin;
 use super::cookie::SetCookie;
 use super::script::{Action, Answer, Expected, Outcome, Request, Script, Step};
 use super::setup::{Setup, number, unknown};
-use super::visit::VERBS;
+use super::visit::can_do;
 use crate::counting::{OPERATIONS, Operation};
 
 /// Where a text is not a script.
@@ -180,12 +180,10 @@ fn request(text: &str) -> Result<Request, String> {
         return Err(unknown(target, "a path and query"));
     }
     let query = target.split_once('?').map_or("", |(_, query)| query);
-    let verbs =
+    let mut verbs =
         query.split('&').filter(|step| !step.is_empty()).map(|step| step.split('=').next().unwrap_or(step));
-    for verb in verbs {
-        if !VERBS.contains(&verb) {
-            return Err(unknown(verb, "anything that the site can do"));
-        }
+    if let Some(verb) = verbs.find(|verb| !can_do(verb)) {
+        return Err(unknown(verb, "anything that the site can do"));
     }
     Ok(Request { browser: name(browser)?, method, target: target.to_owned(), headers: Vec::new() })
 }
