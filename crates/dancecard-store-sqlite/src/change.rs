@@ -164,3 +164,15 @@ impl Tables<'_> {
 fn principal(row: &Row) -> Option<&str> {
     row.principal.as_ref().map(Principal::as_str)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_found_by_index() {
+        [CREATE, OVERWRITE, UPDATE, SUCCEED, DELETE, TOUCH, PURGE]
+            .into_iter()
+            .for_each(crate::query_plan::assert_by_index);
+    }
+}

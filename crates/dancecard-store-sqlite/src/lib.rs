@@ -8,6 +8,8 @@ mod error;
 mod listing;
 mod migrate;
 mod open;
+#[cfg(test)]
+mod query_plan;
 mod readers;
 mod row;
 mod versions;

@@ -19,8 +19,13 @@ const STATEMENTS: usize = 16;
 /// A file that begins a burst of writes anew is cut to this size, in bytes, once the burst is over.
 const LOG_LIMIT: i64 = 16 << 20;
 
+/// Older releases may damage the log when two connections recycle it at once. Only a build that was told to link
+/// the system's SQLite in place of the one that comes with the crate can have one.
+const OLDEST_SQLITE: i32 = 3_051_003;
+
 /// The connection that writes: makes the file if there is none, and its schema.
 pub(crate) fn writer(config: &Config) -> Result<Connection> {
+    demand(rusqlite::version_number())?;
     let path = locate(config)?;
     let mut connection = connect(&path, config)?;
     // Before anything is changed, lest another application's database be.
@@ -36,6 +41,14 @@ pub(crate) fn reader(config: &Config) -> Result<Connection> {
     let connection = connect(&locate(config)?, config)?;
     connection.pragma_update(None, "query_only", true).map_err(refused)?;
     Ok(connection)
+}
+
+fn demand(version: i32) -> Result<()> {
+    if version >= OLDEST_SQLITE {
+        return Ok(());
+    }
+    Err(error::new(ErrorKind::Config, "open")
+        .with_detail("SQLite must be 3.51.3 or later; build with the bundled one"))
 }
 
 /// The file, made if it is missing, readable by nobody else: what sessions hold is nobody else's business. SQLite
@@ -130,6 +143,12 @@ mod tests {
                 assert_eq!(set, expected);
             }
         }
+    }
+
+    #[test]
+    fn an_old_sqlite_is_refused() {
+        demand(rusqlite::version_number()).unwrap();
+        assert_eq!(demand(3_051_002).unwrap_err().kind(), ErrorKind::Config);
     }
 
     #[test]

@@ -173,3 +173,13 @@ fn lines(connection: &Connection, page: &Page) -> Result<Lines> {
     }
     Ok(lines)
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn questions_are_answered_by_index() {
+        [super::LOAD, super::PAGE, super::PAGE_OF_PRINCIPAL]
+            .into_iter()
+            .for_each(crate::query_plan::assert_by_index);
+    }
+}

@@ -120,10 +120,13 @@ fn start(mut command: Command, test: &str, path: &Path, round: usize) -> Child {
         .unwrap()
 }
 
+fn start_script(path: &Path, round: usize) -> Child {
+    start(Command::new(std::env::current_exe().unwrap()), "crash::child_that_is_killed", path, round)
+}
+
 /// Lets a child run until it said so many lines, kills it, and returns all that it said.
 fn run_and_kill(path: &Path, round: usize, lines: usize) -> Vec<String> {
-    let mut child =
-        start(Command::new(std::env::current_exe().unwrap()), "crash::child_that_is_killed", path, round);
+    let mut child = start_script(path, round);
     let mut output = BufReader::new(child.stdout.take().unwrap());
     let mut said = Vec::new();
     let mut line = String::new();
@@ -137,6 +140,18 @@ fn run_and_kill(path: &Path, round: usize, lines: usize) -> Vec<String> {
     child.wait().unwrap();
     assert!(said.len() >= lines, "the child ended by itself: {said:?}");
     said
+}
+
+/// Lets a child run until something is so, kills it, and returns all that it said.
+fn run_until_and_kill(path: &Path, round: usize, is_so: impl Fn() -> bool) -> Vec<String> {
+    let mut child = start_script(path, round);
+    while !is_so() {
+        assert!(child.try_wait().unwrap().is_none(), "the child ended by itself");
+        std::thread::yield_now();
+    }
+    child.kill().unwrap();
+    let output = child.wait_with_output().unwrap();
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
 }
 
 /// The number of steps that each task was told are done. Versions are collected, and must all be new.
@@ -172,6 +187,24 @@ fn assert_sound(place: &Place) {
     assert_eq!(verdict, "ok");
 }
 
+/// Checks what a round left behind, and returns it.
+async fn settle(place: &Place, round: usize, said: &[String], versions: &mut HashSet<u64>) -> Vec<Model> {
+    let mut settled = Vec::new();
+    let store = place.open();
+    for (task, steps) in acknowledged(said, versions).into_iter().enumerate() {
+        // The step after the last acknowledged one may have been done as well, and no other.
+        let (least, most) = (imagine(round, task, steps), imagine(round, task, steps + 1));
+        let found = found(&store, [&least, &most]).await;
+        assert!(found == least || found == most, "round {round} task {task} after {steps} steps");
+        settled.push(found);
+    }
+    let version = store.write(&key("parent"), record(""), WriteMode::Overwrite).await.unwrap();
+    assert!(versions.insert(version.as_u64().unwrap()));
+    store.close().await;
+    assert_sound(place);
+    settled
+}
+
 #[tokio::test]
 async fn killed_at_any_moment_it_has_lost_nothing() {
     let place = Place::new();
@@ -179,27 +212,34 @@ async fn killed_at_any_moment_it_has_lost_nothing() {
     let mut seed: u64 = 0x6463_7264;
     for round in 0..ROUNDS {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        // The first ones while the file is made and the schema with it.
-        let lines = if round < 4 { 5 } else { 5 + (seed >> 33) as usize % 600 };
-        let said = run_and_kill(&place.path(), round, lines);
-        let steps = acknowledged(&said, &mut versions);
-
-        let store = place.open();
-        for (task, steps) in steps.into_iter().enumerate() {
-            // The step after the last acknowledged one may have been done as well, and no other.
-            let (least, most) = (imagine(round, task, steps), imagine(round, task, steps + 1));
-            let found = found(&store, [&least, &most]).await;
-            assert!(found == least || found == most, "round {round} task {task} after {steps} steps");
-            settled.push(found);
-        }
-        let version = store.write(&key("parent"), record(""), WriteMode::Overwrite).await.unwrap();
-        assert!(versions.insert(version.as_u64().unwrap()));
-        store.close().await;
-        assert_sound(&place);
+        let said = run_and_kill(&place.path(), round, 4 + (seed >> 33) as usize % 600);
+        settled.extend(settle(&place, round, &said, &mut versions).await);
     }
     let store = place.open();
     for model in settled {
         assert!(found(&store, [&model, &Model::new()]).await == model);
+    }
+}
+
+fn size(path: &Path) -> u64 {
+    std::fs::metadata(path).map_or(0, |file| file.len())
+}
+
+#[tokio::test]
+async fn killed_while_it_makes_its_file_it_makes_it_the_next_time() {
+    type Sign = fn(&Place) -> bool;
+    let signs: [Sign; 6] = [
+        |place| place.path().exists(),
+        |place| size(&place.path()) > 0,
+        |place| place.log().exists(),
+        |place| size(&place.log()) > 0,
+        |place| size(&place.log()) > 4096,
+        |place| size(&place.log()) > 40_960,
+    ];
+    for sign in signs.into_iter().cycle().take(24) {
+        let place = Place::new();
+        let said = run_until_and_kill(&place.path(), 0, || sign(&place));
+        settle(&place, 0, &said, &mut HashSet::new()).await;
     }
 }
 
