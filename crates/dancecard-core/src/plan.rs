@@ -91,21 +91,36 @@ pub enum Plan {
 /// ```
 pub const fn plan(facts: Facts) -> Plan {
     match facts.presence {
-        Presence::NoToken => without_record(facts, Plan::Nothing),
-        Presence::Absent => without_record(facts, Plan::Forget),
+        Presence::NoToken => without_token(facts),
         Presence::Unloaded => unloaded(facts),
+        Presence::Absent => absent(facts),
         Presence::Gone => gone(facts),
         Presence::Unknown => unknown(facts),
         Presence::Present => present(facts),
     }
 }
 
-const fn without_record(facts: Facts, otherwise: Plan) -> Plan {
+const fn without_token(facts: Facts) -> Plan {
     match facts.intent {
         Intent::SignIn => Plan::Create,
         _ if facts.dirty => Plan::Create,
-        _ => otherwise,
+        _ => Plan::Nothing,
     }
+}
+
+const fn absent(facts: Facts) -> Plan {
+    match facts.intent {
+        Intent::Destroy => end(facts),
+        Intent::SignIn => Plan::Create,
+        _ if facts.dirty => Plan::Create,
+        _ => Plan::Forget,
+    }
+}
+
+/// Also what is no longer read under the client's token is ended: the id that a rotation moved it to a moment ago, or
+/// a session past its limit that a slower request is about to use once more.
+const fn end(facts: Facts) -> Plan {
+    if facts.dirty { Plan::EndThenCreate } else { Plan::End }
 }
 
 const fn unloaded(facts: Facts) -> Plan {
@@ -119,9 +134,8 @@ const fn unloaded(facts: Facts) -> Plan {
 /// sent now could overwrite the one of a session that took this one's place.
 const fn gone(facts: Facts) -> Plan {
     match facts.intent {
+        Intent::Destroy => end(facts),
         Intent::SignIn => Plan::Create,
-        Intent::Destroy if facts.dirty => Plan::Create,
-        Intent::Destroy => Plan::Forget,
         _ if facts.dirty => Plan::DropWrite,
         _ => Plan::Nothing,
     }
@@ -136,8 +150,7 @@ const fn unknown(facts: Facts) -> Plan {
 
 const fn present(facts: Facts) -> Plan {
     match facts.intent {
-        Intent::Destroy if facts.dirty => Plan::EndThenCreate,
-        Intent::Destroy => Plan::End,
+        Intent::Destroy => end(facts),
         Intent::SignIn | Intent::Cycle => Plan::Rotate,
         Intent::Keep if facts.renewal_due => Plan::Renew,
         Intent::Keep if facts.dirty => Plan::Update,
@@ -204,13 +217,14 @@ mod tests {
     #[test]
     fn destroy_wins_over_everything() {
         let ends = |plan| matches!(plan, Plan::End | Plan::EndThenCreate);
-        always(|f| f.presence == Presence::Present && f.intent == Intent::Destroy, ends);
+        let known = |f: Facts| matches!(f.presence, Presence::Present | Presence::Absent | Presence::Gone);
+        always(|f| known(f) && f.intent == Intent::Destroy, ends);
     }
 
     #[test]
     fn what_is_gone_is_never_written() {
-        let harmless = |plan| matches!(plan, Plan::Nothing | Plan::DropWrite | Plan::Create | Plan::Forget);
-        always(|f| f.presence == Presence::Gone, harmless);
+        let harmless = |plan| matches!(plan, Plan::Nothing | Plan::DropWrite | Plan::Create);
+        always(|f| f.presence == Presence::Gone && f.intent != Intent::Destroy, harmless);
         always(
             |f| f.presence == Presence::Gone && f.intent == Intent::Keep,
             |p| p != Plan::Create && p != Plan::Forget,
@@ -224,9 +238,14 @@ mod tests {
 
     #[test]
     fn only_a_loaded_record_is_changed() {
-        let changes =
-            |plan| matches!(plan, Plan::Update | Plan::Touch | Plan::Renew | Plan::Rotate | Plan::End);
-        always(|f| f.presence != Presence::Present, |plan| !changes(plan) && plan != Plan::EndThenCreate);
+        let changes = |plan| matches!(plan, Plan::Update | Plan::Touch | Plan::Renew | Plan::Rotate);
+        always(|f| f.presence != Presence::Present, |plan| !changes(plan));
+    }
+
+    #[test]
+    fn only_destroy_ends() {
+        let ends = |plan| matches!(plan, Plan::End | Plan::EndThenCreate);
+        always(|f| f.intent != Intent::Destroy, |plan| !ends(plan));
     }
 
     #[test]

@@ -356,7 +356,8 @@ impl Shared {
     async fn read<R>(&self, key: &str, read: impl FnOnce(Option<&[u8]>) -> R) -> Result<R> {
         self.mark_used();
         if !self.state().knows(key) {
-            self.load_if_needed().await?;
+            let _gate = self.pass_gate().await;
+            self.load_under_gate().await?;
         }
         self.read_now(key, read)
     }
@@ -391,13 +392,13 @@ impl Shared {
 
     /// The keys of what the client's tokens stand for.
     pub(crate) fn keys(&self) -> Vec<RecordKey> {
-        let bound = self.state().bound().cloned();
-        bound.map_or_else(|| self.manager.candidate_keys(&self.tokens), |key| vec![key])
+        let live = self.state().live_key().cloned();
+        live.map_or_else(|| self.manager.candidate_keys(&self.tokens), |key| vec![key])
     }
 
     /// Loads, even for a session that is to be destroyed. The gate is held by the caller.
     pub(crate) async fn locate(&self) -> Result<()> {
-        let bound = self.state().bound().cloned();
+        let bound = self.state().live_key().cloned();
         let place = self.manager.locate(&self.tokens, bound.as_ref()).await?;
         self.state().place = place;
         Ok(())

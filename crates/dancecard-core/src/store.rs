@@ -194,7 +194,7 @@ pub enum WriteMode {
     Create,
     /// Only if the record has this version.
     Update(Version),
-    /// Always. The session layer uses it only on engines that can't compare, and for migration.
+    /// Always. The session layer writes sessions like that only on engines that can't compare, and for migration.
     Overwrite,
 }
 

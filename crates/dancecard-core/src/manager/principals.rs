@@ -45,17 +45,12 @@ impl SessionManager {
         Ok(found)
     }
 
-    /// Ends one session of a principal; `false` when it is not, or no longer, theirs.
+    /// Ends one session of a principal, wherever rotation took it; `false` when it is not, or no longer, theirs.
     ///
     /// # Errors
     /// Those of [`SessionManager::end`].
     pub async fn end_one(&self, who: &Principal, key: &RecordKey) -> Result<bool> {
-        let found = self.0.store.load(key).await?;
-        let theirs = found.filter(|found| found.written_meta().principal() == Some(who));
-        match theirs {
-            Some(found) => self.end_from(key, Some(found.version().clone())).await,
-            None => Ok(false),
-        }
+        self.end_from(key, None, Some(who)).await
     }
 
     /// Ends all sessions of a principal, and says how many there were.
@@ -88,30 +83,46 @@ impl SessionManager {
         Ok(total)
     }
 
+    /// Ends also what has expired: a slower request may be about to use it once more. That is not counted.
     async fn end_listed(&self, who: &Principal, keep: Option<&RecordKey>) -> Result<usize> {
-        let mut ended = 0;
-        for entry in self.sessions_of(who).await? {
-            if keep != Some(&entry.key) && self.end_from(&entry.key, Some(entry.version)).await? {
-                ended += 1;
-            }
+        let mut entries = Vec::new();
+        let mut listed = self.0.store.list(ListQuery::of(who.clone()));
+        while let Some(entry) = next(&mut listed).await {
+            entries.extend(Some(self.told(None, entry)?).filter(|entry| !entry.meta.is_retired()));
+        }
+        let keep = self.kept(keep, &entries).await?;
+        let (mut ended, now) = (0, self.now());
+        for entry in entries.iter().filter(|entry| keep.as_ref() != Some(&entry.key)) {
+            let did = self.end_from(&entry.key, Some(entry.version.clone()), Some(who)).await?;
+            ended += usize::from(did && !entry.meta.is_expired(now));
         }
         Ok(ended)
     }
 
-    /// Changes the generation of a principal: the version of a record under a key of its own.
-    async fn leave_mark(&self, who: &Principal) -> Result<()> {
-        let now = self.now();
-        loop {
-            let mode = match self.generation(who).await? {
-                Some(version) => WriteMode::Update(version),
-                None => WriteMode::Create,
-            };
-            let meta = Meta::new(now, now.saturating_add(MARK_LIFETIME)).into_retired(None);
-            match self.0.store.write(&self.mark_key(who), Record::new(meta, Vec::new()), mode).await {
-                Err(error) if error.is_conflict() => {}
-                done => return done.map(drop),
+    /// The session to keep, where it is now: it may have got a new id since.
+    async fn kept(&self, keep: Option<&RecordKey>, entries: &[Entry]) -> Result<Option<RecordKey>> {
+        let Some(mut key) = keep.cloned() else { return Ok(None) };
+        for _ in 0..MAX_ROUNDS {
+            if entries.iter().any(|entry| entry.key == key) {
+                break;
+            }
+            let found = self.told(Some(&key), self.0.store.load(&key).await)?;
+            match found.and_then(|found| found.written_meta().successor().cloned()) {
+                Some(successor) => key = successor,
+                None => break,
             }
         }
+        Ok(Some(key))
+    }
+
+    /// Changes the generation of a principal: the version of a record under a key of its own. Of several marks at once
+    /// each is as good as the other.
+    async fn leave_mark(&self, who: &Principal) -> Result<()> {
+        let now = self.now();
+        let mark =
+            Record::new(Meta::new(now, now.saturating_add(MARK_LIFETIME)).into_retired(None), Vec::new());
+        let left = self.0.store.write(&self.mark_key(who), mark, WriteMode::Overwrite).await;
+        self.told(None, left).map(drop)
     }
 
     /// Which "end all" was the last one for a principal; each has a version that was never there before.
@@ -168,7 +179,7 @@ impl SessionManager {
         let mut stays = entries.iter().any(|entry| entry.key == *new);
         for entry in entries.into_iter().take(surplus) {
             stays &= entry.key != *new;
-            self.end_from(&entry.key, Some(entry.version)).await?;
+            self.end_from(&entry.key, Some(entry.version), Some(who)).await?;
         }
         Ok(stays)
     }

@@ -31,8 +31,8 @@ pub(crate) struct State {
     pub(crate) decided: bool,
     /// Where the commit of the response put the session, and the facts that it stored.
     pub(crate) stored: Option<(RecordKey, Meta)>,
-    /// There is no response to come that could carry an id.
-    pub(crate) is_live_connection: bool,
+    /// The key that a handle of a long connection began with. It has no response to come that could carry an id.
+    live_key: Option<RecordKey>,
 }
 
 /// User agent and address.
@@ -86,7 +86,10 @@ impl State {
             sealed: false,
             decided: false,
             stored: None,
-            is_live_connection: matches!(place, Place::Bound(_)),
+            live_key: match &place {
+                Place::Bound(key) => Some(key.clone()),
+                _ => None,
+            },
             place,
         }
     }
@@ -187,16 +190,16 @@ impl State {
 
     /// There is a response to come that can carry an id.
     pub(crate) fn has_response(&self) -> bool {
-        !self.is_live_connection
+        self.live_key.is_none()
     }
 
     /// What is stored is known as far as the next decision needs it.
     pub(crate) fn is_read(&self) -> bool {
         match self.presence() {
             Presence::Unloaded => false,
+            Presence::NoToken | Presence::Unknown => true,
             // What was written after `destroy` is looked at once that is done.
-            Presence::Present => self.intent != Intent::Destroy,
-            _ => true,
+            Presence::Present | Presence::Absent | Presence::Gone => self.intent != Intent::Destroy,
         }
     }
 
@@ -225,11 +228,8 @@ impl State {
         }
     }
 
-    pub(super) fn bound(&self) -> Option<&RecordKey> {
-        match &self.place {
-            Place::Bound(key) => Some(key),
-            _ => None,
-        }
+    pub(super) fn live_key(&self) -> Option<&RecordKey> {
+        self.live_key.as_ref()
     }
 
     pub(super) fn may_be_stored(&self) -> bool {

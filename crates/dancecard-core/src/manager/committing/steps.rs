@@ -64,24 +64,19 @@ impl Run<'_> {
         outcome
     }
 
-    async fn load(&mut self) -> Result<()> {
+    /// Logging out must be possible whatever is stored, also what can't be read.
+    async fn load(&self) -> Result<()> {
         match self.shared.locate().await {
-            Err(error) if error.kind() == ErrorKind::Corrupt && self.is_to_end() => self.end_unread().await,
+            Err(error) if error.kind() == ErrorKind::Corrupt && self.is_to_end() => {
+                self.shared.state().place = Place::Gone;
+                Ok(())
+            }
             located => located,
         }
     }
 
     fn is_to_end(&self) -> bool {
         self.shared.state().intent == Intent::Destroy
-    }
-
-    /// Ends a session that can't be read: logging out must be possible whatever is stored.
-    async fn end_unread(&mut self) -> Result<()> {
-        for key in self.shared.keys() {
-            self.manager.end(&key).await?;
-        }
-        self.leave_old();
-        Ok(())
     }
 
     async fn end_then_create(&mut self, step: &Step) -> Result<()> {
@@ -207,10 +202,12 @@ impl Run<'_> {
 
     /// Ends what was found, and what the client's other tokens stand for: its next request would go on with that.
     async fn end_old(&self, step: &Step) -> Result<()> {
-        let Some((key, version)) = &step.old else { return Ok(()) };
-        self.manager.end_from(key, Some(version.clone())).await?;
-        if self.shared.tokens.candidates().len() > 1 {
-            for other in self.shared.keys().iter().filter(|other| *other != key) {
+        let found = step.old.as_ref().map(|(key, _)| key);
+        if let Some((key, version)) = &step.old {
+            self.manager.end_from(key, Some(version.clone()), None).await?;
+        }
+        if found.is_none() || self.shared.tokens.candidates().len() > 1 {
+            for other in self.shared.keys().iter().filter(|other| Some(*other) != found) {
                 self.manager.end(other).await?;
             }
         }
@@ -307,7 +304,7 @@ impl Run<'_> {
         let verdict = self.manager.judge_sign_in(&guard.who, guard.generation.as_ref(), key).await;
         if !matches!(verdict, Ok(None)) {
             // Its token will not be sent. If it can't be ended either, nobody can use it.
-            let ended = self.manager.end_from(key, Some(version.clone())).await;
+            let ended = self.manager.end_from(key, Some(version.clone()), None).await;
             return verdict.and_then(|reason| ended.map(|_| reason));
         }
         verdict
