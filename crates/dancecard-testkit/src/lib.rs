@@ -37,6 +37,7 @@
 //! `DANCECARD_TEST_SEED`, `DANCECARD_TEST_SEQUENCES` and `DANCECARD_TEST_OPERATIONS` vary what is random.
 
 pub mod http;
+pub mod interleave;
 pub mod require;
 pub mod store;
 

@@ -1,0 +1,317 @@
+//! Many requests at once, in every order that a seed can think of.
+//!
+//! [`explore`] runs small random scripts (requests of one or two browsers, and calls of an operator) over an engine, on
+//! one thread, and lets a pseudo-random task run between any two calls of the engine. After each schedule it checks
+//! what no order may break:
+//!
+//! - every write is what its request asked for, on top of all writes before it: no disjoint change is lost, and
+//!   counters changed by `update` are exact; what a commit says it did is what it did, at most once;
+//! - a key that was retired, ended or purged never holds a live session again, whatever comes late;
+//! - after a rotation one id lives, the one that the browser was told; the old one reads nothing;
+//! - nothing lives of a session that was destroyed or ended, whichever id a rotation moved it to;
+//! - nothing lives of a principal whose sessions were all ended, if its sign-in had begun by then;
+//! - a token that a client made up is never adopted;
+//! - a response leaves the cookie of a concurrent sign-in alone;
+//! - a limit of sessions per principal holds;
+//! - a handle is sealed after its response; calls are bounded; every task comes to its end.
+//!
+//! A broken promise is reported with the line that repeats it:
+//!
+//! ```text
+//! DANCECARD_SEED=4711 cargo test -p my-engine --test interleave -- orders
+//! ```
+//!
+//! ```
+//! use dancecard_core::MemoryStore;
+//! use dancecard_testkit::interleave;
+//!
+//! let report = interleave::explore(MemoryStore::new, interleave::seeds(0..20))?;
+//! assert!(report.schedules() > 0);
+//! # Ok::<(), interleave::Counterexample>(())
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::ops::Range;
+use std::time::Duration;
+
+use dancecard_core::{Clock as _, EventKind, ManualClock, SessionManager, Store};
+
+use crate::Random;
+use history::{Event, History, Key, Seen, seen};
+use model::Model;
+use paced::{Inside, PacedStore, TwoStepStore};
+use promises::Aftermath;
+use scheduler::{Task, run, run_alone};
+use script::{Plan, Scenario};
+use world::{NumberedIds, Tally, World, made_up};
+
+mod history;
+mod model;
+mod paced;
+mod promises;
+mod scheduler;
+mod script;
+mod world;
+
+/// Runs one schedule for each seed over an engine that `open` makes empty, with the engine's own replacement.
+///
+/// An engine whose operations wait for I/O of a runtime needs that runtime to be entered, and to have threads of its
+/// own.
+///
+/// # Errors
+/// The first schedule that broke a promise.
+pub fn explore<S: Store>(open: impl Fn() -> S, seeds: Range<u64>) -> Result<Report, Counterexample> {
+    explore_with(Replacement::Own, open, seeds)
+}
+
+/// Like [`explore`], and says which replacement of [`Store::replace`] to use.
+///
+/// # Errors
+/// The first schedule that broke a promise.
+pub fn explore_with<S: Store>(
+    replacement: Replacement,
+    open: impl Fn() -> S,
+    seeds: Range<u64>,
+) -> Result<Report, Counterexample> {
+    let mut report = Report::default();
+    for seed in seeds {
+        schedule(replacement, open(), seed, &mut report)?;
+    }
+    Ok(report)
+}
+
+/// The seeds to explore: these, or the one in `DANCECARD_SEED`.
+pub fn seeds(usual: Range<u64>) -> Range<u64> {
+    let wanted = std::env::var("DANCECARD_SEED").ok().and_then(|text| text.parse().ok());
+    wanted.map_or(usual, |seed| seed..seed + 1)
+}
+
+/// How one record takes the place of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replacement {
+    /// As the engine does it, in one step between two pauses.
+    Own,
+    /// In the two writes that the contract provides, so that others get in between them.
+    TwoSteps,
+}
+
+/// What was explored.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    schedules: usize,
+    turns: usize,
+    calls: usize,
+    tally: Tally,
+}
+
+impl Report {
+    /// How many schedules ran.
+    pub fn schedules(&self) -> usize {
+        self.schedules
+    }
+
+    /// How often a task got its turn.
+    pub fn turns(&self) -> usize {
+        self.turns
+    }
+
+    /// How often the engine was called.
+    pub fn calls(&self) -> usize {
+        self.calls
+    }
+
+    /// How often something happened to a session, over all schedules: what was never seen was not tested.
+    pub fn events(&self, kind: EventKind) -> usize {
+        self.tally.count(kind)
+    }
+}
+
+/// A schedule in which a promise was broken. `Display` and `Debug` begin with the line that repeats it.
+#[derive(Clone)]
+pub struct Counterexample {
+    seed: u64,
+    promise: String,
+    story: Vec<String>,
+}
+
+impl Counterexample {
+    /// The seed that repeats it.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// What was broken.
+    pub fn promise(&self) -> &str {
+        &self.promise
+    }
+
+    /// The command that repeats it, in one line.
+    pub fn command(&self) -> String {
+        let package = std::env::var("CARGO_PKG_NAME").unwrap_or_else(|_| "PACKAGE".to_owned());
+        let program = std::env::args().next().unwrap_or_default();
+        let binary = program
+            .rsplit('/')
+            .next()
+            .and_then(|name| name.rsplit_once('-'))
+            .map_or("TEST", |(name, _)| name);
+        let thread = std::thread::current().name().unwrap_or_default().to_owned();
+        format!("DANCECARD_SEED={} cargo test -p {package} --test {binary} -- {thread}", self.seed)
+    }
+}
+
+impl fmt::Display for Counterexample {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\n{}", self.command(), self.promise)?;
+        self.story.iter().try_for_each(|line| write!(f, "\n{line}"))
+    }
+}
+
+/// As a test shows the error that it returns.
+impl fmt::Debug for Counterexample {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for Counterexample {}
+
+/// The numbers of the tasks that make what a scenario begins with.
+const PRELUDE: usize = 1000;
+
+/// One schedule with what belongs to it.
+struct Trial<S> {
+    seed: u64,
+    scenario: Scenario,
+    random: Random,
+    store: PacedStore<S>,
+    inside: Inside,
+    world: World,
+}
+
+fn schedule<S: Store>(
+    replacement: Replacement,
+    engine: S,
+    seed: u64,
+    report: &mut Report,
+) -> Result<(), Counterexample> {
+    let mut trial = Trial::new(replacement, engine, seed, &report.tally);
+    let turns = trial.run().map_err(|stuck| trial.counterexample(stuck.to_owned()))?;
+    report.schedules += 1;
+    report.turns += turns;
+    report.calls += trial.world.history.calls();
+    match trial.judge() {
+        None => Ok(()),
+        Some(promise) => Err(trial.counterexample(promise)),
+    }
+}
+
+impl<S: Store> Trial<S> {
+    fn new(replacement: Replacement, engine: S, seed: u64, tally: &Tally) -> Self {
+        let mut random = Random::named(seed, "interleave");
+        let scenario = Scenario::new(&mut random);
+        let (clock, history, inside) = (ManualClock::default(), History::default(), Inside::default());
+        let store = PacedStore::new(engine, history.clone(), clock.clone(), inside.clone());
+        let manager = match replacement {
+            Replacement::Own => SessionManager::new(store.clone()),
+            Replacement::TwoSteps => SessionManager::new(TwoStepStore(store.clone())),
+        };
+        let manager = manager
+            .with_policy(scenario.policy.clone())
+            .with_clock(clock.clone())
+            .with_ids(NumberedIds::new(seed))
+            .with_fingerprint_key([0; 32])
+            .with_observer(tally.clone());
+        let world = World::new(manager, history, clock, scenario.browsers.len());
+        Self { seed, scenario, random, store, inside, world }
+    }
+
+    fn run(&mut self) -> Result<usize, &'static str> {
+        for (browser, start) in self.scenario.browsers.iter().enumerate() {
+            let alone: Task = Box::pin(self.world.clone().prepare(browser, *start));
+            run(PRELUDE + browser, vec![alone], &mut self.random, &self.world.history, &self.inside)?;
+        }
+        self.world.clock.advance(Duration::from_secs(self.scenario.age));
+        let tasks = self.scenario.tasks.iter().enumerate();
+        let tasks = tasks.map(|(number, plan)| task(&self.world, number, plan)).collect();
+        run(0, tasks, &mut self.random, &self.world.history, &self.inside)
+    }
+
+    fn judge(&mut self) -> Option<String> {
+        let events = self.world.history.events();
+        let calls = self.world.history.calls();
+        let capabilities = self.world.manager.capabilities();
+        let is_exact = capabilities.conditional_write.is_supported();
+        let model = Model::replay(&events, is_exact);
+        let alive = match run_alone(self.alive()) {
+            Ok(Ok(alive)) => alive,
+            Ok(Err(error)) => return Some(format!("looking at what is left: {error}")),
+            Err(stuck) => return Some(stuck.to_owned()),
+        };
+        let aftermath = Aftermath {
+            scenario: &self.scenario,
+            events: &events,
+            model: &model,
+            alive,
+            now: self.world.clock.now(),
+            delivered: self.delivered(),
+            calls,
+            is_exact,
+            made_up: self.world.name(&made_up()),
+        };
+        promises::broken(&aftermath).or_else(|| match run_alone(self.read_back(&aftermath)) {
+            Ok(misread) => misread,
+            Err(stuck) => Some(stuck.to_owned()),
+        })
+    }
+
+    async fn alive(&self) -> dancecard_core::Result<BTreeMap<Key, Seen>> {
+        let now = self.world.clock.now();
+        let mut alive = BTreeMap::new();
+        for entry in self.store.entries().await? {
+            if entry.meta.is_retired() || entry.meta.is_expired(now) {
+                continue;
+            }
+            if let Some(found) = self.store.look(&entry.key).await? {
+                alive.insert(self.world.history.key(&entry.key), seen(&found.meta(), found.payload()));
+            }
+        }
+        Ok(alive)
+    }
+
+    fn delivered(&self) -> BTreeSet<Key> {
+        self.world.tokens.lock().iter().map(|token| self.world.name(token)).collect()
+    }
+
+    /// Every token that was ever told reads what its session holds, or nothing.
+    async fn read_back(&self, after: &Aftermath<'_>) -> Option<String> {
+        let tokens = self.world.tokens.lock().clone();
+        for token in after.is_exact.then_some(tokens)? {
+            let key = self.world.name(&token);
+            let (expected, found) = (after.readable(key), self.world.read(&token).await);
+            let right = match (&found, expected) {
+                (Ok(found), expected) => *found == expected.cloned().unwrap_or_default(),
+                (Err(_), _) => false,
+            };
+            if !right {
+                return Some(format!("the token of {key:?} reads {found:?} and should read {expected:?}"));
+            }
+        }
+        None
+    }
+
+    fn counterexample(&self, promise: String) -> Counterexample {
+        let scenario = format!("{:?}", self.scenario);
+        let events = self.world.history.events();
+        let story = std::iter::once(scenario).chain(events.iter().map(Event::to_string)).collect();
+        Counterexample { seed: self.seed, promise, story }
+    }
+}
+
+fn task(world: &World, number: usize, plan: &Plan) -> Task {
+    let world = world.clone();
+    match plan.clone() {
+        Plan::Request { browser, steps } => Box::pin(world.request(browser, number, steps)),
+        Plan::Operator(orders) => Box::pin(world.operate(orders)),
+    }
+}

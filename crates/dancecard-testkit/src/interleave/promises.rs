@@ -1,0 +1,320 @@
+//! What must hold after every schedule.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dancecard_core::{ErrorKind, Outcome, Timestamp};
+
+use super::history::{Call, Cookie, Data, Event, Key, Seen, What};
+use super::model::{Commit, MOMENT, Model};
+use super::script::{Plan, Scenario, Step};
+
+/// Everything that is known when all tasks are done.
+pub(super) struct Aftermath<'a> {
+    pub(super) scenario: &'a Scenario,
+    pub(super) events: &'a [Event],
+    pub(super) model: &'a Model,
+    /// What is stored, alive, and not expired.
+    pub(super) alive: BTreeMap<Key, Seen>,
+    pub(super) now: Timestamp,
+    pub(super) delivered: BTreeSet<Key>,
+    pub(super) calls: usize,
+    pub(super) is_exact: bool,
+    pub(super) made_up: Key,
+}
+
+impl Aftermath<'_> {
+    /// What a client reads that still holds the token of a key.
+    pub(super) fn readable(&self, key: Key) -> Option<&Data> {
+        let mut key = key;
+        loop {
+            let life = self.model.lives.get(&key)?;
+            if self.alive.contains_key(&key) {
+                return Some(&life.data);
+            }
+            let marker = life.marker.as_ref().filter(|marker| self.now < marker.grace_until);
+            key = marker?.successor?;
+        }
+    }
+}
+
+/// The first promise that was broken.
+pub(super) fn broken(aftermath: &Aftermath<'_>) -> Option<String> {
+    let always: [fn(&Aftermath<'_>) -> Option<String>; 4] =
+        [first_fault, nothing_made_up, bounded_calls, outcomes_are_true];
+    let with_conditions: [fn(&Aftermath<'_>) -> Option<String>; 7] = [
+        stored_as_modelled,
+        every_live_id_was_told,
+        destroyed_stays_dead,
+        ended_stays_dead,
+        end_all_ends_all,
+        cookies_are_left_alone,
+        limits_hold,
+    ];
+    let conditional = if aftermath.is_exact { with_conditions.as_slice() } else { &[] };
+    always.iter().chain(conditional).find_map(|promise| promise(aftermath))
+}
+
+fn first_fault(after: &Aftermath<'_>) -> Option<String> {
+    after.model.faults.first().cloned()
+}
+
+/// A token that a client made up never becomes a session, on any path.
+fn nothing_made_up(after: &Aftermath<'_>) -> Option<String> {
+    let adopted = after.model.lives.contains_key(&after.made_up);
+    adopted.then(|| "the client's made-up id was adopted".to_owned())
+}
+
+/// A request tries again only when another got in first, so calls are bounded by the number of writers.
+fn bounded_calls(after: &Aftermath<'_>) -> Option<String> {
+    let work: usize = after.scenario.tasks.iter().map(steps).sum();
+    let bound = 40 * (work + after.scenario.tasks.len() + 2 * after.scenario.browsers.len());
+    (after.calls > bound).then(|| format!("{} calls of the engine, more than {bound}", after.calls))
+}
+
+fn steps(plan: &Plan) -> usize {
+    match plan {
+        Plan::Request { steps, .. } => {
+            1 + steps.iter().filter(|step| matches!(step, Step::Save | Step::SignOutOthers)).count()
+        }
+        Plan::Operator(orders) => orders.len(),
+    }
+}
+
+fn outcomes_are_true(after: &Aftermath<'_>) -> Option<String> {
+    after
+        .model
+        .commits
+        .iter()
+        .find_map(|commit| judge(commit).map(|what| format!("task {}: {what}", commit.task)))
+}
+
+/// What a commit says it did is what it did: at most one data write, and none when it says so.
+fn judge(commit: &Commit) -> Option<String> {
+    let writes = commit.wrote.len();
+    let allowed = match commit.result {
+        Ok(Some(Outcome::Created | Outcome::Updated | Outcome::Rotated)) => 1..=1,
+        Ok(Some(Outcome::Unchanged | Outcome::Ended | Outcome::Dropped)) => 0..=0,
+        Ok(_) | Err(ErrorKind::Ended | ErrorKind::Refused) => 0..=1,
+        Err(kind) => return Some(format!("the commit failed: {kind:?}")),
+    };
+    if !allowed.contains(&writes) {
+        return Some(format!("{writes} records were written, and the outcome is {:?}", commit.result));
+    }
+    let idle =
+        matches!(commit.result, Ok(Some(Outcome::Unchanged | Outcome::Touched)) | Ok(None)) && writes == 0;
+    let lost = idle && commit.wishes.must_change();
+    lost.then(|| format!("changes were lost, and the outcome is {:?}", commit.result))
+}
+
+/// The engine holds exactly the sessions of the model, as the model has them.
+fn stored_as_modelled(after: &Aftermath<'_>) -> Option<String> {
+    for (key, seen) in &after.alive {
+        match after.model.lives.get(key).filter(|life| life.is_live) {
+            None => return Some(format!("{key:?} is alive and should not be")),
+            Some(life) if seen.data.as_ref() != Some(&life.data) => {
+                return Some(format!("{key:?} holds {:?} and should hold {:?}", seen.data, life.data));
+            }
+            Some(life) if seen.principal != life.principal => {
+                return Some(format!(
+                    "{key:?} is of {:?} and should be of {:?}",
+                    seen.principal, life.principal
+                ));
+            }
+            Some(_) => {}
+        }
+    }
+    None
+}
+
+/// After a rotation one id lives: the one that the browser was told. No copy is left behind that nobody knows.
+fn every_live_id_was_told(after: &Aftermath<'_>) -> Option<String> {
+    let failed = |key: &Key| {
+        let by = after.model.lives.get(key).map(|life| life.by);
+        after.model.commits.iter().any(|commit| Some(commit.task) == by && commit.result.is_err())
+    };
+    let stray = after.alive.keys().find(|key| !after.delivered.contains(key) && !failed(key))?;
+    Some(format!("{stray:?} is alive, and nobody was told its id"))
+}
+
+/// Where a request began, and the key that it came with.
+fn came_with(after: &Aftermath<'_>, task: usize, before: usize) -> Option<(usize, Option<Key>)> {
+    let mut opened =
+        after.events.iter().enumerate().take(before).rev().filter(|(_, event)| event.task == task);
+    opened.find_map(|(place, event)| match event.what {
+        What::Opened(_, key) => Some((place, key)),
+        _ => None,
+    })
+}
+
+/// The keys that a request had its session under before a commit.
+fn own_keys(after: &Aftermath<'_>, commit: &Commit) -> Vec<Key> {
+    let Some((opened, key)) = came_with(after, commit.task, commit.begun) else { return Vec::new() };
+    let earlier = after
+        .model
+        .commits
+        .iter()
+        .filter(|other| other.task == commit.task && other.begun > opened && other.begun < commit.begun);
+    let wrote: Vec<Key> = earlier.flat_map(|other| other.wrote.clone()).collect();
+    if wrote.is_empty() { key.into_iter().collect() } else { wrote }
+}
+
+fn living(after: &Aftermath<'_>, keys: impl IntoIterator<Item = Key>) -> Option<Key> {
+    keys.into_iter().find(|key| after.alive.contains_key(key))
+}
+
+/// After `destroy` nothing of the session lives, whichever id a rotation moved it to.
+fn destroyed_stays_dead(after: &Aftermath<'_>) -> Option<String> {
+    for commit in after.model.commits.iter().filter(|commit| commit.wishes.destroys && commit.result.is_ok())
+    {
+        let lineages = own_keys(after, commit).into_iter();
+        let lineages = lineages.flat_map(|key| after.model.lineage(key, Some(commit.done_at)));
+        if let Some(key) = living(after, lineages) {
+            return Some(format!("{key:?} is alive after task {} destroyed it", commit.task));
+        }
+    }
+    None
+}
+
+/// The calls of operators with their results and places in the history.
+fn calls<'a>(after: &'a Aftermath<'_>) -> impl Iterator<Item = (usize, &'a Call, usize, &'a Event)> {
+    after.events.iter().enumerate().filter_map(|(begun, event)| {
+        let What::Called(call) = &event.what else { return None };
+        let later = after.events.iter().enumerate().skip(begun);
+        let mut own = later.filter(|(_, other)| other.task == event.task);
+        let (done, returned) = own.find(|(_, other)| matches!(other.what, What::Returned(_)))?;
+        Some((begun, call, done, returned))
+    })
+}
+
+fn ended_stays_dead(after: &Aftermath<'_>) -> Option<String> {
+    for (_, call, _, returned) in calls(after) {
+        let alive = match (call, &returned.what) {
+            (Call::End(key), What::Returned(Ok(_))) => {
+                living(after, after.model.lineage(*key, Some(returned.at)))
+            }
+            (Call::EndOne(who, key), What::Returned(Ok(1))) => {
+                let theirs =
+                    |key: &Key| after.alive.get(key).is_some_and(|seen| seen.principal.as_ref() == Some(who));
+                living(after, after.model.lineage(*key, Some(returned.at)).into_iter().filter(theirs))
+            }
+            (_, What::Returned(Err(kind))) => return Some(format!("{call:?} failed: {kind:?}")),
+            _ => None,
+        };
+        if let Some(key) = alive {
+            return Some(format!("{key:?} is alive after {call:?}"));
+        }
+    }
+    None
+}
+
+/// No session of the principal lives whose sign-in had begun when "end all" was called, or was stored before it looked
+/// for the last time.
+fn end_all_ends_all(after: &Aftermath<'_>) -> Option<String> {
+    for (begun, call, done, _) in calls(after) {
+        let task = after.events[begun].task;
+        let (who, kept, keeper) = match call {
+            Call::EndAll(who) => (who, None, None),
+            Call::EndOthers(who, keep) => (who, *keep, None),
+            Call::SignOutOthers(who, own) => (who, *own, Some(task)),
+            _ => continue,
+        };
+        let own = |key: &Key| after.model.lives.get(key).is_some_and(|life| Some(life.by) == keeper);
+        let keep: Vec<Key> = kept.map_or(Vec::new(), |key| after.model.lineage(key, None));
+        let listed = |(_, event): &(usize, &Event)| event.task == task && matches!(event.what, What::Listed);
+        let mut earlier = after.events.iter().enumerate().take(done).rev();
+        let last_look = earlier.find(listed).map(|(place, _)| place);
+        for (key, _) in after.alive.iter().filter(|(_, seen)| seen.principal.as_ref() == Some(who)) {
+            let Some(sign_in) = after.model.lives.get(key).and_then(|life| life.signed_in) else { continue };
+            let before = sign_in.looked < begun || last_look.is_some_and(|look| sign_in.stored < look);
+            if before && !keep.contains(key) && !own(key) {
+                return Some(format!("{key:?} is alive after {call:?}"));
+            }
+        }
+    }
+    None
+}
+
+/// A response leaves alone the cookie that a sign-in of the same session gave to the browser before this request last
+/// looked, unless the request signs in or out itself, or came without a living session.
+fn cookies_are_left_alone(after: &Aftermath<'_>) -> Option<String> {
+    let mut jars: BTreeMap<usize, Jar> = BTreeMap::new();
+    for (place, event) in after.events.iter().enumerate() {
+        match &event.what {
+            What::Opened(browser, cookie) => jars.entry(*browser).or_default().key = *cookie,
+            What::Done(_, action) => {
+                let commit = after.model.commits.iter().find(|commit| commit.done == place);
+                let Some((commit, came)) = commit.zip(came_with(after, event.task, place)) else { continue };
+                let What::Opened(browser, _) = after.events[came.0].what else { continue };
+                let jar = jars.entry(browser).or_default();
+                if jar.is_robbed(after, commit, came, *action) {
+                    return Some(format!(
+                        "task {} took away the cookie of a sign-in: {action:?}",
+                        event.task
+                    ));
+                }
+                jar.receive(*action, commit, came.1);
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The cookie of a browser. If a sign-in gave it: when that was stored, and which session it came with.
+#[derive(Default)]
+struct Jar {
+    key: Option<Key>,
+    signed_in: Option<(usize, Key)>,
+}
+
+impl Jar {
+    fn is_robbed(
+        &self,
+        after: &Aftermath<'_>,
+        commit: &Commit,
+        came: (usize, Option<Key>),
+        action: Cookie,
+    ) -> bool {
+        let opened_at = after.events[came.0].at;
+        let is_same = |key| came.1.is_some_and(|own| are_related(after, own, key));
+        self.signed_in.is_some_and(|(stored, key)| stored < commit.last_call && is_same(key))
+            && self.key != came.1
+            && action != Cookie::Kept
+            && after.model.came_alive.contains(&came.0)
+            && commit.done_at.since(opened_at) < MOMENT
+            && !signed_in_or_out(after, commit)
+    }
+
+    fn receive(&mut self, action: Cookie, commit: &Commit, came_with: Option<Key>) {
+        match action {
+            Cookie::Kept => {}
+            Cookie::Forgotten => *self = Self::default(),
+            Cookie::Set(key) => {
+                let signed_in = came_with.filter(|_| commit.wishes.sign_in.is_some());
+                *self = Self { key: Some(key), signed_in: signed_in.map(|came| (commit.last_call, came)) };
+            }
+        }
+    }
+}
+
+fn are_related(after: &Aftermath<'_>, one: Key, other: Key) -> bool {
+    let (one, other) = (after.model.lineage(one, None), after.model.lineage(other, None));
+    one.iter().any(|key| other.contains(key))
+}
+
+/// In this commit, or in a save of the same request.
+fn signed_in_or_out(after: &Aftermath<'_>, commit: &Commit) -> bool {
+    let own = after.model.commits.iter().filter(|other| other.task == commit.task);
+    own.into_iter().any(|other| other.wishes.destroys || other.wishes.sign_in.is_some())
+}
+
+/// With a limit, a principal never has more sessions once everything is done.
+fn limits_hold(after: &Aftermath<'_>) -> Option<String> {
+    let limit = after.scenario.limit?;
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for who in after.alive.values().filter_map(|seen| seen.principal.as_deref()) {
+        *counts.entry(who).or_default() += 1;
+    }
+    let (who, count) = counts.into_iter().find(|(_, count)| *count > limit)?;
+    Some(format!("{who} has {count} sessions, where {limit} are allowed"))
+}

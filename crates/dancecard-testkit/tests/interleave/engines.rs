@@ -1,0 +1,187 @@
+//! Engines with one thing wrong, or one thing missing.
+
+use dancecard_core::{
+    BoxStream, Capabilities, Entry, ListQuery, MemoryStore, Meta, Record, RecordKey, Result, Store, Support,
+    Timestamp, Version, Versioned, WriteMode,
+};
+
+/// What an engine gets wrong. The contract forbids each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flaw {
+    UpdateCreates,
+    UpdateIgnoresTheVersion,
+    CreateOverwrites,
+    TouchCreates,
+    ReplaceLeavesTheOld,
+    ReplaceIgnoresTheVersion,
+    PurgeTakesTheLiving,
+    TheIndexForgets,
+}
+
+/// The memory engine with a flaw.
+#[derive(Debug)]
+pub(crate) struct Flawed {
+    engine: MemoryStore,
+    flaw: Flaw,
+}
+
+impl Flawed {
+    pub(crate) fn new(flaw: Flaw) -> Self {
+        Self { engine: MemoryStore::new(), flaw }
+    }
+
+    fn has(&self, flaw: Flaw) -> bool {
+        self.flaw == flaw
+    }
+
+    /// What becomes of a condition.
+    async fn mode(&self, key: &RecordKey, mode: WriteMode) -> Result<WriteMode> {
+        let there = self.engine.load(key).await?.is_some();
+        Ok(match mode {
+            WriteMode::Update(_) if self.has(Flaw::UpdateIgnoresTheVersion) && there => WriteMode::Overwrite,
+            WriteMode::Update(_) if self.has(Flaw::UpdateCreates) && !there => WriteMode::Create,
+            WriteMode::Create if self.has(Flaw::CreateOverwrites) => WriteMode::Overwrite,
+            mode => mode,
+        })
+    }
+}
+
+impl Store for Flawed {
+    fn engine(&self) -> &'static str {
+        "flawed"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.engine.capabilities()
+    }
+
+    async fn load(&self, key: &RecordKey) -> Result<Option<Versioned>> {
+        self.engine.load(key).await
+    }
+
+    async fn write(&self, key: &RecordKey, record: Record, mode: WriteMode) -> Result<Version> {
+        let mode = self.mode(key, mode).await?;
+        self.engine.write(key, record, mode).await
+    }
+
+    async fn delete(&self, key: &RecordKey) -> Result<()> {
+        self.engine.delete(key).await
+    }
+
+    async fn replace(
+        &self,
+        old: &RecordKey,
+        expected: &Version,
+        retired: Record,
+        new: &RecordKey,
+        record: Record,
+    ) -> Result<Version> {
+        match self.flaw {
+            Flaw::ReplaceLeavesTheOld => self.engine.write(new, record, WriteMode::Create).await,
+            Flaw::ReplaceIgnoresTheVersion => {
+                self.engine.write(old, retired, WriteMode::Overwrite).await?;
+                self.engine.write(new, record, WriteMode::Create).await
+            }
+            _ => self.engine.replace(old, expected, retired, new, record).await,
+        }
+    }
+
+    async fn touch(&self, key: &RecordKey, expires_at: Timestamp) -> Result<bool> {
+        if self.has(Flaw::TouchCreates) && self.engine.load(key).await?.is_none() {
+            let meta = Meta::new(Timestamp::from_millis(0), expires_at);
+            self.engine.write(key, Record::new(meta, b"{}".to_vec()), WriteMode::Create).await?;
+        }
+        self.engine.touch(key, expires_at).await
+    }
+
+    fn list(&self, query: ListQuery) -> BoxStream<'_, Result<Entry>> {
+        let mut entries = self.engine.list(query.clone());
+        if self.has(Flaw::TheIndexForgets) && query.principal.is_some() {
+            // The first one is left out.
+            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+            let _ = entries.as_mut().poll_next(&mut context);
+        }
+        entries
+    }
+
+    async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<usize> {
+        let early = std::time::Duration::from_secs(3600);
+        let now = if self.has(Flaw::PurgeTakesTheLiving) { now.saturating_add(early) } else { now };
+        self.engine.purge_expired(now, limit).await
+    }
+}
+
+/// The memory engine without conditional writes: the last writer wins.
+#[derive(Debug, Default)]
+pub(crate) struct Unconditional(MemoryStore);
+
+impl Store for Unconditional {
+    fn engine(&self) -> &'static str {
+        "unconditional"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities().with_conditional_write(Support::None).with_replace(Support::None)
+    }
+
+    async fn load(&self, key: &RecordKey) -> Result<Option<Versioned>> {
+        self.0.load(key).await
+    }
+
+    async fn write(&self, key: &RecordKey, record: Record, mode: WriteMode) -> Result<Version> {
+        match mode {
+            WriteMode::Update(_) => Err(self.unsupported("update")),
+            mode => self.0.write(key, record, mode).await,
+        }
+    }
+
+    async fn delete(&self, key: &RecordKey) -> Result<()> {
+        self.0.delete(key).await
+    }
+
+    async fn touch(&self, key: &RecordKey, expires_at: Timestamp) -> Result<bool> {
+        self.0.touch(key, expires_at).await
+    }
+
+    fn list(&self, query: ListQuery) -> BoxStream<'_, Result<Entry>> {
+        self.0.list(query)
+    }
+
+    async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<usize> {
+        self.0.purge_expired(now, limit).await
+    }
+}
+
+/// The memory engine without touches: the expiry is moved by writing the record again.
+#[derive(Debug, Default)]
+pub(crate) struct Untouchable(MemoryStore);
+
+impl Store for Untouchable {
+    fn engine(&self) -> &'static str {
+        "untouchable"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities().with_touch(Support::None)
+    }
+
+    async fn load(&self, key: &RecordKey) -> Result<Option<Versioned>> {
+        self.0.load(key).await
+    }
+
+    async fn write(&self, key: &RecordKey, record: Record, mode: WriteMode) -> Result<Version> {
+        self.0.write(key, record, mode).await
+    }
+
+    async fn delete(&self, key: &RecordKey) -> Result<()> {
+        self.0.delete(key).await
+    }
+
+    fn list(&self, query: ListQuery) -> BoxStream<'_, Result<Entry>> {
+        self.0.list(query)
+    }
+
+    async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<usize> {
+        self.0.purge_expired(now, limit).await
+    }
+}

@@ -1,0 +1,80 @@
+//! The promises of the session layer, in every order of store calls that many seeds give.
+
+use dancecard_core::{EventKind, MemoryStore};
+use dancecard_testkit::interleave::{self, Counterexample, Replacement, explore, explore_with, seeds};
+
+use engines::{Flaw, Flawed, Unconditional, Untouchable};
+
+mod engines;
+
+#[test]
+fn in_one_step() -> Result<(), Counterexample> {
+    explore(MemoryStore::new, seeds(0..5_000)).map(drop)
+}
+
+#[test]
+fn in_two_steps() -> Result<(), Counterexample> {
+    explore_with(Replacement::TwoSteps, MemoryStore::new, seeds(5_000..10_000)).map(drop)
+}
+
+#[test]
+fn without_touches() -> Result<(), Counterexample> {
+    explore(Untouchable::default, seeds(0..1_000)).map(drop)
+}
+
+#[test]
+fn without_conditions() -> Result<(), Counterexample> {
+    explore(Unconditional::default, seeds(0..1_000)).map(drop)
+}
+
+/// What is never seen is not tested.
+#[test]
+fn the_schedules_see_everything_that_can_happen() -> Result<(), Counterexample> {
+    let report = explore_with(Replacement::TwoSteps, MemoryStore::new, 0..1_000)?;
+    assert_eq!(report.schedules(), 1_000);
+    for kind in EventKind::ALL {
+        // Scripts send well-formed tokens only, and the engine does not fail.
+        let never = matches!(kind, EventKind::Malformed | EventKind::StoreError);
+        assert_eq!(report.events(kind) == 0, never, "{}: {}", kind.name(), report.events(kind));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_seed_repeats_its_schedule() -> Result<(), Counterexample> {
+    let run = || explore(MemoryStore::new, 0..50).map(|report| (report.turns(), report.calls()));
+    assert_eq!(run()?, run()?);
+    Ok(())
+}
+
+/// Each flaw is found, and the seed that found it finds it again.
+#[test]
+fn flawed_engines_are_found_out() {
+    for flaw in [
+        Flaw::UpdateCreates,
+        Flaw::UpdateIgnoresTheVersion,
+        Flaw::TouchCreates,
+        Flaw::ReplaceLeavesTheOld,
+        Flaw::ReplaceIgnoresTheVersion,
+        Flaw::PurgeTakesTheLiving,
+        Flaw::TheIndexForgets,
+    ] {
+        let found = explore(|| Flawed::new(flaw), 0..3_000);
+        let found = found.expect_err(&format!("{flaw:?} was not noticed"));
+        println!("{flaw:?}: seed {}: {}", found.seed(), found.promise());
+        let again = explore(|| Flawed::new(flaw), found.seed()..found.seed() + 1).unwrap_err();
+        assert_eq!(again.to_string(), found.to_string(), "{flaw:?}");
+    }
+}
+
+#[test]
+fn a_counterexample_begins_with_the_line_that_repeats_it() {
+    let found = interleave::explore(|| Flawed::new(Flaw::UpdateIgnoresTheVersion), 0..3_000).unwrap_err();
+    let text = found.to_string();
+    let command = format!(
+        "DANCECARD_SEED={} cargo test -p dancecard-testkit --test interleave -- \
+         a_counterexample_begins_with_the_line_that_repeats_it",
+        found.seed()
+    );
+    assert_eq!(text.lines().next(), Some(command.as_str()));
+}
