@@ -146,6 +146,8 @@ pub enum Need {
     Peer,
     /// The subject has a small twin.
     Limited,
+    /// [`Store::immediate`](dancecard_core::Store::immediate).
+    Immediate,
     /// No [`Capabilities::conditional_write`].
     NoConditionalWrite,
     /// No [`Capabilities::replace`].
@@ -181,6 +183,7 @@ impl Need {
             Self::Peer if !claims.shared => (false, "not shared"),
             Self::Peer => (profile.has_peer, "no peer hook"),
             Self::Limited => (profile.has_limited, "no limited hook"),
+            Self::Immediate => (profile.immediate, "not immediate"),
             Self::NoConditionalWrite => (!claims.conditional_write.is_supported(), "has conditional_write"),
             Self::NoReplace => (!claims.replace.is_supported(), "has replace"),
             Self::NoTouch => (!claims.touch.is_supported(), "has touch"),
@@ -224,6 +227,7 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
         super::interference::CASES,
         super::capabilities::CASES,
         super::errors::CASES,
+        super::immediate::CASES,
         super::model::CASES,
     ];
     areas.into_iter().flatten()

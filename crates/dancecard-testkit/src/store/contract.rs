@@ -45,4 +45,5 @@ pub(super) const CLAIMS: &str = "What this engine can do, as it is set up now.";
 pub(super) const LARGEST: &str = "The largest payload, in bytes, if there is a limit.";
 pub(super) const SILENT: &str = "Neither its `Display` nor its `Debug` holds a session id, a key, a payload or a \
                                  connection string";
+pub(super) const AT_ONCE: &str = "What it does must be what `load` and `write` do.";
 pub(super) const BYTES: &str = "Engines treat it as bytes.";

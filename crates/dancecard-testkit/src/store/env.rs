@@ -63,6 +63,7 @@ pub struct Env {
     factory: Arc<dyn Factory>,
     settings: Settings,
     store: Mutex<SharedStore>,
+    waiting: Mutex<Option<SharedStore>>,
     hooks: Hooks,
     random: Mutex<Random>,
     now: Timestamp,
@@ -80,6 +81,7 @@ impl Env {
             factory,
             settings: settings.clone(),
             store: Mutex::new(subject.store),
+            waiting: Mutex::new(subject.waiting),
             hooks: subject.hooks,
             random: Mutex::new(Random::named(settings.seed, name)),
             now,
@@ -97,6 +99,14 @@ impl Env {
     /// The engine.
     pub fn store(&self) -> SharedStore {
         self.store.lock().clone()
+    }
+
+    /// The engine by its futures only, if it has a shorter way ([`Store::immediate`]) that [`Env::store`] takes.
+    ///
+    /// # Errors
+    /// When it has none, or was restarted.
+    pub fn waiting(&self) -> Outcome<SharedStore> {
+        self.waiting.lock().clone().ok_or_else(|| Failure::new("an engine that answers at once", "none"))
     }
 
     /// What it claims.
@@ -126,6 +136,7 @@ impl Env {
     pub async fn restart(&self, held: SharedStore) -> Outcome<SharedStore> {
         let reopen = self.hooks.reopen.as_ref().ok_or_else(|| missing("reopen"))?;
         drop(held);
+        drop(self.waiting.lock().take());
         let old = std::mem::replace(&mut *self.store.lock(), SharedStore::new(MemoryStore::new()));
         drop(old);
         let store = reopen().await.map_err(|failure| failure.at("opening the data again"))?;

@@ -163,6 +163,7 @@ async fn odd_moments_round_trip(env: &Env) -> Outcome {
     let before = Timestamp::from_millis(-86_400_001);
     let variants = [
         ("no limit at all", Meta::new(env.now(), Timestamp::MAX)),
+        ("a limit at the beginning", Meta::new(env.now(), env.later(HOUR)).with_absolute_at(env.now())),
         ("begun at the epoch", Meta::new(epoch, env.later(HOUR))),
         ("begun before the epoch", Meta::new(before, env.later(HOUR)).with_renewed_at(before)),
         ("longest idle limit", Meta::new(env.now(), env.later(HOUR)).with_idle(Some(Duration::MAX))),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use dancecard_core::{Capabilities, SharedStore, Store};
 
+use super::handles::{AtOnce, Waiting};
 use crate::failure::Outcome;
 
 pub(super) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -28,6 +29,7 @@ pub type Opened = Outcome<Subject>;
 /// ```
 pub struct Subject {
     pub(super) store: SharedStore,
+    pub(super) waiting: Option<SharedStore>,
     pub(super) hooks: Hooks,
 }
 
@@ -43,7 +45,9 @@ pub(super) struct Hooks {
 impl Subject {
     /// A store that holds no records, and that nobody else uses.
     pub fn new(store: impl Store) -> Self {
-        Self { store: SharedStore::new(store), hooks: Hooks::default() }
+        let store = Arc::new(store);
+        let waiting = store.immediate().is_some().then(|| SharedStore::new(Waiting(store.clone())));
+        Self { store: SharedStore::new(AtOnce(store)), waiting, hooks: Hooks::default() }
     }
 
     /// How to open the same data again. The suite drops every handle on the store before it calls this, as the end of
@@ -93,6 +97,7 @@ impl Subject {
     pub fn profile(&self) -> Profile {
         Profile {
             capabilities: self.store.capabilities(),
+            immediate: self.waiting.is_some(),
             reopens: self.hooks.reopen.is_some(),
             has_peer: self.hooks.peer.is_some(),
             has_limited: self.hooks.limited.is_some(),
@@ -123,6 +128,8 @@ where
 pub struct Profile {
     /// What the engine claims.
     pub capabilities: Capabilities,
+    /// Whether it also answers without a future ([`Store::immediate`]).
+    pub immediate: bool,
     /// Whether the data can be opened again.
     pub reopens: bool,
     /// Whether the data can be opened twice at once.

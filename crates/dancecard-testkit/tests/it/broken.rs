@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use dancecard_core::{
-    BoxStream, Capabilities, Entry, Error, ErrorKind, ListQuery, Record, RecordKey, Result, Store, Support,
-    Timestamp, Version, Versioned, WriteMode,
+    BoxStream, Capabilities, Entry, Error, ErrorKind, Immediate, ListQuery, Record, RecordKey, Result, Store,
+    Support, Timestamp, Version, Versioned, WriteMode,
 };
 use dancecard_testkit::store::{Opened, Subject};
 use parking_lot::{Mutex, MutexGuard};
@@ -155,7 +155,7 @@ impl Store for Broken {
             }
             (Some(Bug::IndexLagsBehind), _) => self.write_and_index_later(key, record, &mode).await,
             (Some(Bug::VersionsRace), _) => self.write_with_an_old_count(key, record, &mode).await,
-            _ => self.write_now(&mut self.lock(), key, record, &mode),
+            _ => self.write_at_once(&mut self.lock(), key, record, &mode),
         }
     }
 
@@ -191,16 +191,16 @@ impl Store for Broken {
         match self.bug {
             Some(Bug::ReplaceIsTwoSteps) => {
                 let version =
-                    self.write_now(&mut self.lock(), new, step.record.clone(), &WriteMode::Create)?;
+                    self.write_at_once(&mut self.lock(), new, step.record.clone(), &WriteMode::Create)?;
                 yield_now().await;
                 let update = WriteMode::Update(expected.clone());
-                let retired = self.write_now(&mut self.lock(), old, step.retired, &update);
+                let retired = self.write_at_once(&mut self.lock(), old, step.retired, &update);
                 retired.inspect_err(|_| drop(self.lock().take(new, None))).map(|_| version)
             }
             Some(Bug::ReplaceIsTorn) => {
                 self.check(&self.lock(), old, &WriteMode::Update(expected.clone()))?;
                 let half = Record::new(step.record.meta.clone(), Vec::new());
-                self.write_now(&mut self.lock(), new, half, &WriteMode::Create)?;
+                self.write_at_once(&mut self.lock(), new, half, &WriteMode::Create)?;
                 yield_now().await;
                 drop(self.lock().take(new, None));
                 self.replace_now(&mut self.lock(), &step)
@@ -209,7 +209,7 @@ impl Store for Broken {
                 self.check(&self.lock(), old, &WriteMode::Update(expected.clone()))?;
                 yield_now().await;
                 self.lock().put(old, step.retired, &WriteMode::Overwrite, self.bug);
-                self.write_now(&mut self.lock(), new, step.record, &WriteMode::Create)
+                self.write_at_once(&mut self.lock(), new, step.record, &WriteMode::Create)
             }
             _ => self.replace_now(&mut self.lock(), &step),
         }
@@ -254,10 +254,30 @@ impl Store for Broken {
         })
     }
 
+    fn immediate(&self) -> Option<&dyn Immediate> {
+        (self.claims == Claims::Immediate).then_some(self)
+    }
+
     async fn health(&self) -> Result<()> {
         if self.has(Bug::HealthFails) {
             return Err(self.error(ErrorKind::Unavailable, "health", &RecordKey::new(b"health")));
         }
         Ok(())
+    }
+}
+
+impl Immediate for Broken {
+    fn load_now(&self, key: &RecordKey) -> Result<Option<Versioned>> {
+        let found = self.lock().load(key, self.bug);
+        Ok(found.filter(|_| !self.has(Bug::ImmediateLoadIsEmpty)))
+    }
+
+    fn write_now(&self, key: &RecordKey, record: Record, mode: &WriteMode) -> Result<Version> {
+        let mode = if self.has(Bug::ImmediateWriteDoesNotCompare) { &WriteMode::Overwrite } else { mode };
+        let version = self.write_at_once(&mut self.lock(), key, record, mode)?;
+        if self.has(Bug::ImmediateWriteForgetsTheIndex) {
+            self.lock().unindex(key);
+        }
+        Ok(version)
     }
 }

@@ -3,5 +3,8 @@
 #[cfg(test)]
 mod broken;
 mod contract;
+mod counting;
+#[cfg(test)]
+mod fault;
 #[cfg(test)]
 mod mutation;

@@ -35,7 +35,7 @@ fn named(name: &str) -> &'static Case {
 #[test]
 fn an_engine_without_a_bug_passes() {
     let mut applied = BTreeSet::new();
-    for claims in [Claims::All, Claims::Capped, Claims::Nothing] {
+    for claims in [Claims::All, Claims::Capped, Claims::Immediate, Claims::Nothing] {
         let profile = profile(claims);
         for case in cases().filter(|case| case.inapplicable(&profile).is_none()) {
             check(case, claims, None).unwrap_or_else(|failure| panic!("{}: {failure}", case.full_name()));

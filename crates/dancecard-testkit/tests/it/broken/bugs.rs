@@ -9,6 +9,8 @@ pub(crate) enum Claims {
     All,
     /// Everything, up to a size.
     Capped,
+    /// Everything, and without a future where nothing has to wait.
+    Immediate,
     /// Nothing that is optional.
     Nothing,
 }
@@ -273,6 +275,10 @@ bugs! {
     ListsUnclaimed(Nothing):
         capabilities::an_unsupported_listing_is_refused
         capabilities::an_unsupported_listing_of_a_principal_is_refused;
+    ImmediateLoadIsEmpty(Immediate): immediate::both_ways_see_the_same_record;
+    ImmediateWriteDoesNotCompare(Immediate):
+        immediate::both_ways_compare_before_they_write immediate::racing_increments_both_ways_lose_nothing;
+    ImmediateWriteForgetsTheIndex(Immediate): immediate::both_ways_keep_one_index;
     ErrorsWithoutEngine(All): errors::errors_name_their_engine;
     ErrorsWithoutOperation(All): errors::errors_name_their_operation;
     ErrorsTellTheKey(All): errors::errors_hold_no_secrets;

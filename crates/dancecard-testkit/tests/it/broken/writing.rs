@@ -91,7 +91,7 @@ impl Broken {
     }
 
     /// Checks and writes, without a pause between the two.
-    pub(super) fn write_now(
+    pub(super) fn write_at_once(
         &self,
         table: &mut Table,
         key: &RecordKey,
@@ -120,7 +120,7 @@ impl Broken {
         mode: &WriteMode,
     ) -> Result<Version> {
         let half = Record::new(record.meta.clone(), record.payload.iter().take(1).copied().collect());
-        let first = self.write_now(&mut self.lock(), key, half, mode)?;
+        let first = self.write_at_once(&mut self.lock(), key, half, mode)?;
         yield_now().await;
         if let Some(row) = self.lock().rows.get_mut(key) {
             row.record = record;
@@ -137,7 +137,7 @@ impl Broken {
     ) -> Result<Version> {
         self.check(&self.lock(), key, mode)?;
         yield_now().await;
-        self.write_now(&mut self.lock(), key, record, &WriteMode::Overwrite)
+        self.write_at_once(&mut self.lock(), key, record, &WriteMode::Overwrite)
     }
 
     pub(super) async fn write_and_index_later(
@@ -147,7 +147,7 @@ impl Broken {
         mode: &WriteMode,
     ) -> Result<Version> {
         let plain = Record::new(record.meta.clone().with_principal(None), record.payload.clone());
-        let version = self.write_now(&mut self.lock(), key, plain, mode)?;
+        let version = self.write_at_once(&mut self.lock(), key, plain, mode)?;
         if let Some(row) = self.lock().rows.get_mut(key) {
             row.record = record.clone();
         }
@@ -166,6 +166,6 @@ impl Broken {
         yield_now().await;
         let mut table = self.lock();
         table.last_version = count;
-        self.write_now(&mut table, key, record, mode)
+        self.write_at_once(&mut table, key, record, mode)
     }
 }
