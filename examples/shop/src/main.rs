@@ -2,7 +2,6 @@
 
 use anyhow::Result;
 use shop::{Config, Server, Shop};
-use tokio::signal;
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -10,27 +9,28 @@ async fn main() -> Result<()> {
     let config = Config::from_env()?;
     let shop = Shop::open(&config)?;
     let server = Server::bind(config.port).await?;
+    let asked = asked_to_close()?;
     println!("The shop is open: http://{}", server.address()?);
-    server.run(shop, asked_to_close()).await
+    server.run(shop, asked).await
 }
 
-/// Ctrl-C everywhere, and SIGTERM where there are such signals.
-async fn asked_to_close() {
-    tokio::select! {
-        _ = signal::ctrl_c() => {}
-        () = terminated() => {}
-    }
-}
-
+/// Listens from now on, and is done when Ctrl-C was pressed or SIGTERM came.
 #[cfg(unix)]
-async fn terminated() {
-    match signal::unix::signal(signal::unix::SignalKind::terminate()) {
-        Ok(mut signals) => drop(signals.recv().await),
-        Err(_) => std::future::pending().await,
-    }
+fn asked_to_close() -> Result<impl Future<Output = ()> + Send + 'static> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    let mut terminated = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupted.recv() => {}
+            _ = terminated.recv() => {}
+        }
+    })
 }
 
+/// Is done when Ctrl-C was pressed.
 #[cfg(not(unix))]
-async fn terminated() {
-    std::future::pending().await
+fn asked_to_close() -> Result<impl Future<Output = ()> + Send + 'static> {
+    Ok(async { drop(tokio::signal::ctrl_c().await) })
 }

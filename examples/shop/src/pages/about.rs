@@ -11,12 +11,16 @@ pub(crate) async fn show() -> Markup {
         p { "It shows what a session is for. " a href="/sign-up" { "Sign up" } ", open the shop in two tabs, and fill \
             the cart from both at once." }
         ul.tour {
-            li { a href="/devices" { "Your devices" } ": every browser in which you are signed in." }
-            li { a href="/slow" { "A slow request" } ": signing out wins, whatever is under way." }
-            li { a href="/live" { "A live connection" } ": it learns that you have signed out." }
-            li { a href="/password" { "Change your password" } ": everyone else is out." }
+            (stop("/devices", "Your devices", "Every browser in which you are signed in, and a way to end each."))
+            (stop("/password", "A new password", "Everyone who got in with the old one is out."))
+            (stop("/slow", "A slow request", "Signing out wins, whatever is still under way."))
+            (stop("/live", "A live connection", "It learns that its session has ended."))
         }
         p { "This page itself reads no session and sends no cookie." }
     };
     plain("About", main)
+}
+
+fn stop(path: &str, name: &str, about: &str) -> Markup {
+    html! { li { a href=(path) { (name) } (about) } }
 }

@@ -53,7 +53,7 @@ pub(crate) async fn show(session: Session) -> Result<Markup, PageError> {
 fn lines(cart: &Cart) -> Markup {
     html! {
         table.cart {
-            thead { tr { th scope="col" { "Product" } th.number scope="col" { "How many" }
+            thead { tr { th scope="col" { "Product" } th.number scope="col" { "Number" }
                 th.number scope="col" { "Price" } td {} } }
             tbody { @for (product, quantity) in cart.lines() { (line(product, quantity)) } }
             tfoot { tr { th scope="row" colspan="2" { "Together" } td.number { (price(cart.total())) } td {} } }

@@ -16,13 +16,17 @@ pub(crate) async fn show(State(shop): State<Shop>, session: Session) -> Result<M
     let visitor = Visitor::of(&session).await?;
     let main = html! {
         h1 { "A slow request" }
-        p { "It reads your session, waits, and then writes to it. Sign out in another tab while it waits: what it \
-            writes is dropped, and you stay signed out." }
-        div.pair {
-            form method="post" action="/slow" { button { "Begin a slow request" } }
-            form method="post" action="/slow/finish" { button { "Let them finish" } }
+        p { "It reads your session, waits, and then writes to it. Whoever signs out meanwhile stays signed out: what \
+            it writes is dropped." }
+        ol.steps {
+            li { "Let this tab wait." form method="post" action="/slow" { button { "Begin a slow request" } } }
+            li { "Sign out, or don't, in another tab." }
+            li {
+                "There, on this page, let it go on."
+                form method="post" action="/slow/finish" { button.quiet { "Let all of them finish" } }
+            }
         }
-        p { "Waiting now: " output #waiting { (shop.gate.waiting()) } }
+        p { "Waiting now: " output { (shop.gate.waiting()) } }
     };
     Ok(page("A slow request", &visitor, main))
 }

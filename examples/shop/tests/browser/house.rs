@@ -1,6 +1,6 @@
 //! What all flows share: a runtime, and the driver, which is started when the first of them needs it.
 
-use std::sync::OnceLock;
+use std::io;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -14,13 +14,16 @@ use crate::stage::{Flow, Stage};
 const LONGEST: Duration = Duration::from_secs(120);
 
 /// What all flows share.
-#[derive(Default)]
 pub(crate) struct House {
-    runtime: OnceLock<Runtime>,
+    runtime: Runtime,
     driver: Mutex<Option<Driver>>,
 }
 
 impl House {
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self { runtime: Runtime::new()?, driver: Mutex::default() })
+    }
+
     /// Which program is missing, if one is.
     pub(crate) fn missing(&self) -> Option<&'static str> {
         driver::missing()
@@ -29,13 +32,13 @@ impl House {
     /// Plays a flow, and takes the stage down whatever came of it.
     pub(crate) fn play(&self, flow: Flow) -> Result<()> {
         let driver = self.driver_url()?;
-        let runtime = self.runtime.get_or_init(|| Runtime::new().expect("the system has threads"));
-        runtime.block_on(async {
+        self.runtime.block_on(async {
             let stage = Stage::open(driver).await?;
             // A task, so that a failed assertion ends here.
             let outcome = tokio::spawn(tokio::time::timeout(LONGEST, flow(stage.clone()))).await;
-            stage.close().await;
-            outcome?.context("the flow hangs")?
+            let closed = stage.close().await;
+            outcome?.context("the flow hangs")??;
+            closed.context("the shop does not close")
         })
     }
 

@@ -4,6 +4,7 @@
 //! Nothing sleeps: flows wait until the page shows something, or until the shop in this process has reached some point.
 //! Without the browser each flow shows as ignored, with the reason, unless `DANCECARD_TEST_REQUIRE` names `browser`.
 
+use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -24,11 +25,11 @@ mod house;
 mod lasting;
 mod stage;
 
-fn main() -> ExitCode {
-    let house = Arc::new(House::default());
+fn main() -> io::Result<ExitCode> {
+    let house = Arc::new(House::new()?);
     let trials = flows().into_iter().map(|(name, flow)| trial(&house, name, flow)).collect();
     // It waits for all flows; the house closes afterwards, and its driver ends with it.
-    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+    Ok(libtest_mimic::run(&Arguments::from_args(), trials).exit_code())
 }
 
 macro_rules! flows {

@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use shop::{Config, Server, Shop};
 use tempfile::TempDir;
 use thirtyfour::PageLoadStrategy;
-use tokio::sync::oneshot;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use crate::browser::Browser;
@@ -42,7 +42,8 @@ pub(crate) struct Opened {
     /// Counts calls to the engine, and can hold them back.
     pub(crate) faults: Faults,
     port: u16,
-    close: Mutex<Option<(oneshot::Sender<()>, JoinHandle<Result<()>>)>>,
+    stop: Arc<Notify>,
+    serving: tokio::sync::Mutex<JoinHandle<Result<()>>>,
 }
 
 impl Stage {
@@ -54,15 +55,15 @@ impl Stage {
     }
 
     /// Ends the browsers and closes the shop.
-    pub(crate) async fn close(&self) {
+    pub(crate) async fn close(&self) -> Result<()> {
         let browsers = std::mem::take(&mut *self.0.browsers.lock());
         for browser in browsers {
             browser.quit().await;
         }
-        self.0.house.close().await;
         if let Some(strict) = self.0.strict.get() {
-            strict.close().await;
+            strict.close().await?;
         }
+        self.0.house.close().await
     }
 
     /// A browser with a new profile, that waits for pages to be loaded.
@@ -110,17 +111,16 @@ impl Opened {
         let shop = Shop::over(store, &config)?;
         let server = Server::bind(0).await?;
         let port = server.address()?.port();
-        let (stop, stopped) = oneshot::channel();
-        let serving = tokio::spawn(server.run(shop.clone(), async { drop(stopped.await) }));
-        Ok(Self { shop, faults, port, close: Mutex::new(Some((stop, serving))) })
+        let stop = Arc::new(Notify::new());
+        let stopped = stop.clone();
+        let serving = tokio::spawn(server.run(shop.clone(), async move { stopped.notified().await }));
+        Ok(Self { shop, faults, port, stop, serving: serving.into() })
     }
 
-    async fn close(&self) {
-        let closing = self.close.lock().take();
-        if let Some((stop, serving)) = closing {
-            let _ = stop.send(());
-            let _ = serving.await;
-        }
+    async fn close(&self) -> Result<()> {
+        self.stop.notify_one();
+        (&mut *self.serving.lock().await).await??;
+        Ok(())
     }
 
     /// The address, by one of the machine's names.
