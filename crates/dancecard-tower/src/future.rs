@@ -83,23 +83,21 @@ const FAILED: u16 = 500;
 
 async fn finish<B, E, F>(
     exchange: Exchange,
-    result: Result<Response<B>, E>,
+    mut result: Result<Response<B>, E>,
     settings: Arc<Settings<F>>,
 ) -> Result<Response<B>, E>
 where
     F: FailureResponse<B>,
 {
-    let mut response = match result {
-        Ok(response) => response,
-        Err(error) => {
-            // The caller is told of its own error; that of the session is the observer's.
-            let _ = exchange.finish(FAILED, &mut HeaderMap::new()).await;
-            return Err(error);
-        }
+    let mut none = HeaderMap::new();
+    let (status, headers) = match &mut result {
+        Ok(response) => (response.status().as_u16(), response.headers_mut()),
+        Err(_) => (FAILED, &mut none),
     };
-    match exchange.finish(response.status().as_u16(), response.headers_mut()).await {
-        Ok(()) => Ok(response),
-        Err(error) => Ok(replacement(&exchange, error, &settings.failure)),
+    // A service that failed has told its caller so; what the session adds to that is the observer's.
+    match (exchange.finish(status, headers).await, result) {
+        (Err(error), Ok(_)) => Ok(replacement(&exchange, error, &settings.failure)),
+        (_, result) => result,
     }
 }
 
