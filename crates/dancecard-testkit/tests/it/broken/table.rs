@@ -177,11 +177,11 @@ impl Table {
         if bug == Some(Bug::DeleteDoesNothing) {
             return;
         }
-        let like = |other: &&RecordKey| match bug {
-            Some(Bug::DeleteGoesByPrefix) => other.as_bytes().starts_with(key.as_bytes()),
-            _ => *other == key,
+        let alike = |other: &&RecordKey| other.as_bytes().starts_with(key.as_bytes());
+        let gone: Vec<_> = match bug {
+            Some(Bug::DeleteGoesByPrefix) => self.rows.keys().filter(alike).cloned().collect(),
+            _ => vec![key.clone()],
         };
-        let gone: Vec<_> = self.rows.keys().filter(like).cloned().collect();
         for key in gone {
             let row = self.take(&key, bug);
             self.graves.extend(row.map(|row| (key, row)));
