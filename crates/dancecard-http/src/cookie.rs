@@ -2,18 +2,17 @@
 //!
 //! Sources: RFC 6265 and draft-ietf-httpbis-rfc6265bis; OWASP ASVS 5.0, 3.3.1 to 3.3.5.
 
-use std::time::Duration;
-
 use dancecard_core::{Error, ErrorKind, Result};
 
-use crate::transport::Candidates;
+mod line;
+
+pub(crate) use line::Cookie;
+use line::Variant;
 
 /// Browsers drop a cookie whose name and value are longer together.
 const MAX_NAME_AND_VALUE: usize = 4096;
 /// ... and an attribute value that is longer than this.
 const MAX_ATTRIBUTE: usize = 1024;
-/// ... and cut a lifetime that is longer.
-const MAX_AGE: Duration = Duration::from_secs(400 * 24 * 3600);
 
 /// Which cross-site requests carry the cookie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -173,10 +172,10 @@ impl CookieConfig {
     pub(crate) fn build(self) -> Cookie {
         let name = self.secure_name();
         let secure = self.security != Security::Never;
-        let strict = Variant { attributes: self.attributes(secure), name };
-        let relaxed = (self.security == Security::Auto && cfg!(debug_assertions) && !self.partitioned)
-            .then(|| Variant { name: self.name.clone(), attributes: self.attributes(false) });
-        Cookie { strict, relaxed, lifetime: self.lifetime }
+        let strict = Variant::new(name, self.attributes(secure));
+        let relaxes = self.security == Security::Auto && cfg!(debug_assertions) && !self.partitioned;
+        let relaxed = relaxes.then(|| Variant::new(self.name.clone(), self.attributes(false)));
+        Cookie::new(strict, relaxed, self.lifetime)
     }
 
     fn check(&self, name: &str) -> Result<()> {
@@ -239,89 +238,16 @@ fn is_domain(domain: &str) -> bool {
     domain.len() <= 253 && domain.split('.').all(label)
 }
 
-/// A cookie that was checked.
-#[derive(Debug)]
-pub(crate) struct Cookie {
-    strict: Variant,
-    relaxed: Option<Variant>,
-    lifetime: CookieLifetime,
-}
-
-/// One way in which the cookie is sent.
-#[derive(Debug)]
-pub(crate) struct Variant {
-    name: String,
-    attributes: String,
-}
-
-impl Cookie {
-    pub(crate) fn can_relax(&self) -> bool {
-        self.relaxed.is_some()
-    }
-
-    pub(crate) fn variant(&self, relaxed: bool) -> &Variant {
-        self.relaxed.as_ref().filter(|_| relaxed).unwrap_or(&self.strict)
-    }
-
-    /// The line that sets the cookie. `remaining` is what is left of the session's absolute limit.
-    pub(crate) fn set(&self, relaxed: bool, token: &str, remaining: Duration) -> String {
-        let mut line = self.variant(relaxed).line(token);
-        if self.lifetime == CookieLifetime::Persistent {
-            line += "; Max-Age=";
-            line += &remaining.min(MAX_AGE).as_secs().to_string();
-        }
-        line
-    }
-
-    /// The line that removes the cookie: the same attributes, and an age of nothing.
-    pub(crate) fn remove(&self, relaxed: bool) -> String {
-        self.variant(relaxed).line("") + "; Max-Age=0"
-    }
-}
-
-impl Variant {
-    fn line(&self, value: &str) -> String {
-        let mut line = String::with_capacity(self.name.len() + value.len() + self.attributes.len() + 24);
-        line += &self.name;
-        line += "=";
-        line += value;
-        line += &self.attributes;
-        line
-    }
-
-    /// Finds the values under this name in a `Cookie` header. Names are compared byte by byte: what decodes, or folds,
-    /// to our name is not our cookie.
-    pub(crate) fn find<'a>(&self, header: &'a [u8], found: &mut Candidates<'a>) {
-        let mut rest = header;
-        loop {
-            while let [b' ' | b'\t', after @ ..] = rest {
-                rest = after;
-            }
-            let end = memchr::memchr(b';', rest).unwrap_or(rest.len());
-            let (pair, after) = rest.split_at(end);
-            found.extend(pair.strip_prefix(self.name.as_bytes()).and_then(|pair| pair.strip_prefix(b"=")));
-            match after {
-                [b';', after @ ..] => rest = after,
-                _ => return,
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use proptest::option;
     use proptest::prelude::*;
 
     fn prepared(config: CookieConfig) -> Cookie {
         config.prepare().unwrap()
-    }
-
-    fn values(name: &str, header: &[u8]) -> Vec<Vec<u8>> {
-        let cookie = prepared(CookieConfig::new(name).with_exact_name());
-        let mut found = Candidates::new();
-        cookie.strict.find(header, &mut found);
-        found.into_iter().map(<[u8]>::to_vec).collect()
     }
 
     #[test]
@@ -356,20 +282,6 @@ mod tests {
     }
 
     #[test]
-    fn removal_repeats_every_attribute() {
-        let cookie =
-            prepared(CookieConfig::new("id").with_domain("example.org").with_path("/a").with_partitioned());
-        let set = cookie.set(false, "", Duration::ZERO);
-        assert_eq!(cookie.remove(false), set + "; Max-Age=0");
-    }
-
-    #[test]
-    fn a_lifetime_is_cut_to_what_browsers_allow() {
-        let cookie = prepared(CookieConfig::new("id").with_lifetime(CookieLifetime::Persistent));
-        assert!(cookie.set(false, "T", Duration::MAX).ends_with("; Max-Age=34560000"));
-    }
-
-    #[test]
     fn unusable_combinations_are_refused() {
         let never = |config: CookieConfig| config.with_security(Security::Never);
         let bad = [
@@ -397,28 +309,33 @@ mod tests {
         }
     }
 
-    #[test]
-    fn names_are_compared_byte_by_byte() {
-        let header = b"__host-id=1; %5f%5fHost-id=2; ..Host-id=3;  id=4; id =5; Id=6; id; xid=7; id=8";
-        assert_eq!(values("id", header), [b"4".to_vec(), b"8".to_vec()]);
-    }
-
-    #[test]
-    fn quotes_hide_nothing() {
-        let header = b"a=\"x; id=planted; b=\"; id=own";
-        assert_eq!(values("id", header), [b"planted".to_vec(), b"own".to_vec()]);
+    /// The names of the attributes in a line.
+    fn attributes(line: &str) -> Vec<&str> {
+        line.split(';').skip(1).map(|part| part.trim().split('=').next().unwrap()).collect()
     }
 
     proptest! {
         #[test]
-        fn any_header_is_read_without_panic(header: Vec<u8>) {
-            let _ = values("id", &header);
+        fn no_setting_adds_a_line_or_an_attribute(name in ".{0,12}", path in "/.{0,12}", domain in option::of(".{0,12}")) {
+            let config = CookieConfig::new(name).with_path(path);
+            let config = match &domain {
+                Some(domain) => config.with_domain(domain),
+                None => config,
+            };
+            if let Ok(cookie) = config.prepare() {
+                let line = cookie.set(false, "T", Duration::ZERO);
+                let expected: &[&str] = match &domain {
+                    Some(_) => &["Path", "Domain", "HttpOnly", "Secure", "SameSite"],
+                    None => &["Path", "HttpOnly", "Secure", "SameSite"],
+                };
+                prop_assert_eq!(attributes(&line), expected);
+                prop_assert!(line.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
+            }
         }
 
         #[test]
-        fn what_was_set_is_found(token in "[A-Za-z0-9_-]{43}", others in "([a-z]{1,8}=[ -:<-~]{0,20}; ){0,5}") {
-            let header = format!("{others}session-x={token}");
-            prop_assert_eq!(values("session-x", header.as_bytes()), [token.into_bytes()]);
+        fn ordinary_settings_are_taken(name in "[a-z.]{1,12}", path in "(/[a-z]{0,8}){1,3}", domain in "[a-z]{1,8}\\.org") {
+            prop_assert!(CookieConfig::new(name).with_path(path).with_domain(domain).prepare().is_ok());
         }
     }
 }
