@@ -3,8 +3,8 @@
 //! ```text
 //! 0      format, 1
 //! 1      codec tag
-//! 2      flags: 1 retired, 2 principal, 4 user agent, 8 address, 16 successor
-//! 3..    varints: created (ms), then as differences to it, zigzag: expires, absolute (0 = none), renewed; idle (s)
+//! 2      flags: 1 retired, 2 principal, 4 user agent, 8 address, 16 successor, 32 absolute limit
+//! 3..    varints: created (ms), then as differences to it, zigzag: expires, renewed, absolute if flagged; idle (s)
 //! ..     for each flagged field in order: length as varint, bytes
 //! ```
 
@@ -21,7 +21,8 @@ const PRINCIPAL: u8 = 2;
 const USER_AGENT: u8 = 4;
 const ADDRESS: u8 = 8;
 const SUCCESSOR: u8 = 16;
-const KNOWN: u8 = RETIRED | PRINCIPAL | USER_AGENT | ADDRESS | SUCCESSOR;
+const ABSOLUTE: u8 = 32;
+const KNOWN: u8 = RETIRED | PRINCIPAL | USER_AGENT | ADDRESS | SUCCESSOR | ABSOLUTE;
 
 impl Meta {
     /// Writes the facts at the end of `out`: about 20 bytes for a session that nobody signed in to.
@@ -31,11 +32,10 @@ impl Meta {
         out.extend([FORMAT, self.codec().0, flags(self)]);
         put_varint(out, zigzag(created));
         put_varint(out, difference(self.expires_at()));
-        put_varint(
-            out,
-            if self.absolute_at() == Timestamp::MAX { 0 } else { difference(self.absolute_at()) },
-        );
         put_varint(out, difference(self.renewed_at()));
+        if has_absolute(self) {
+            put_varint(out, difference(self.absolute_at()));
+        }
         put_varint(out, self.idle().map_or(0, |idle| idle.as_secs()));
         let texts = [self.principal().map(Principal::as_str), self.user_agent(), self.address()];
         let fields = texts.map(|text| text.map(str::as_bytes));
@@ -91,6 +91,12 @@ fn flags(meta: &Meta) -> u8 {
         | flag(meta.user_agent().is_some(), USER_AGENT)
         | flag(meta.address().is_some(), ADDRESS)
         | flag(meta.successor().is_some(), SUCCESSOR)
+        | flag(has_absolute(meta), ABSOLUTE)
+}
+
+/// A flag of its own, since every difference occurs: the marker that a rotation leaves ends with the moment it begins.
+fn has_absolute(meta: &Meta) -> bool {
+    meta.absolute_at() != Timestamp::MAX
 }
 
 fn zigzag(value: i64) -> u64 {
@@ -121,13 +127,11 @@ impl<'a> Input<'a> {
         }
         let created = unzigzag(self.varint()?);
         let expires = self.moment(created)?;
-        let absolute = match self.varint()? {
-            0 => Timestamp::MAX,
-            difference => after(created, difference),
-        };
+        let renewed = self.moment(created)?;
+        let absolute = if flags & ABSOLUTE == 0 { Timestamp::MAX } else { self.moment(created)? };
         let meta = Meta::new(Timestamp::from_millis(created), expires)
             .with_absolute_at(absolute)
-            .with_renewed_at(self.moment(created)?)
+            .with_renewed_at(renewed)
             .with_idle(self.idle()?)
             .with_codec(CodecTag(codec));
         self.rare(meta, flags)
@@ -207,9 +211,7 @@ mod tests {
         (times, texts, any::<u8>(), option::of(option::of(any::<[u8; 32]>()))).prop_map(
             |((created, expires, absolute, renewed, idle), (principal, agent, address), codec, retired)| {
                 let idle = (idle > 0).then(|| Duration::from_secs(idle.into()));
-                // A deadline equal to the beginning can't be told from none, and no policy makes one.
-                let absolute =
-                    absolute.filter(|at| *at != created).map_or(Timestamp::MAX, Timestamp::from_millis);
+                let absolute = absolute.map_or(Timestamp::MAX, Timestamp::from_millis);
                 let meta = Meta::new(Timestamp::from_millis(created), Timestamp::from_millis(expires))
                     .with_absolute_at(absolute)
                     .with_renewed_at(Timestamp::from_millis(renewed))
@@ -260,11 +262,20 @@ mod tests {
         assert_eq!(bytes.len(), 20);
     }
 
+    /// Read as no limit, the marker that a sign-in leaves would let requests with the old id through to the new session.
+    #[test]
+    fn a_limit_at_the_beginning_is_a_limit() {
+        let now = Timestamp::from_millis(1_767_225_600_000);
+        let mut bytes = Vec::new();
+        Meta::new(now, Timestamp::MAX).with_absolute_at(now).encode(&mut bytes);
+        assert_eq!(Meta::decode(&bytes).unwrap().0.absolute_at(), now);
+    }
+
     #[test]
     fn unknown_flags_and_formats_are_refused() {
         let mut bytes = Vec::new();
         Meta::new(Timestamp::from_millis(0), Timestamp::from_millis(1)).encode(&mut bytes);
-        for (place, value) in [(0, 2), (2, 32), (2, 0x80)] {
+        for (place, value) in [(0, 2), (2, 64), (2, 0x80)] {
             let mut damaged = bytes.clone();
             damaged[place] = value;
             assert_eq!(Meta::decode(&damaged).map(drop).unwrap_err().kind(), ErrorKind::Corrupt);
