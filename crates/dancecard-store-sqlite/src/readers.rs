@@ -3,8 +3,6 @@
 //! The log that SQLite writes ahead lets them read while the writer writes. A snapshot that begins after a commit
 //! sees it, so whatever was acknowledged before a question was asked is in the answer.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use dancecard_core::{Entry, Principal, RecordKey, Result, Retry, Versioned};
 use rusqlite::{Connection, params};
 use tokio::sync::{mpsc, oneshot};
@@ -27,7 +25,6 @@ const BATCH: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Readers {
     queues: Box<[mpsc::Sender<Question>]>,
-    turn: AtomicUsize,
 }
 
 /// What a reader can be asked.
@@ -56,7 +53,7 @@ impl Readers {
     /// Ways to so many threads, which are yet to take the other ends.
     pub(crate) fn new(threads: usize, queue: usize) -> (Self, Vec<mpsc::Receiver<Question>>) {
         let (queues, questions): (Vec<_>, Vec<_>) = (0..threads).map(|_| mpsc::channel(queue)).unzip();
-        (Self { queues: queues.into(), turn: AtomicUsize::new(0) }, questions)
+        (Self { queues: queues.into() }, questions)
     }
 
     pub(crate) async fn load(&self, key: &RecordKey) -> Result<Option<Versioned>> {
@@ -72,8 +69,15 @@ impl Readers {
     }
 
     async fn ask(&self, question: Question, operation: &'static str) -> Result<()> {
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed) % self.queues.len();
-        self.queues[turn].send(question).await.map_err(|_| error::stopped(operation, Retry::Safe))
+        let stopped = || error::stopped(operation, Retry::Safe);
+        let queue = self.shortest_queue().ok_or_else(stopped)?;
+        queue.send(question).await.map_err(|_| stopped())
+    }
+
+    /// Of equally short ones the first: the fewer threads are awake, the more questions share a snapshot, and the
+    /// more of what they need is at hand.
+    fn shortest_queue(&self) -> Option<&mpsc::Sender<Question>> {
+        self.queues.iter().rev().max_by_key(|queue| queue.capacity())
     }
 }
 
@@ -176,10 +180,23 @@ fn lines(connection: &Connection, page: &Page) -> Result<Lines> {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_is_asked_least_is_asked_next() {
+        let (readers, mut questions) = Readers::new(3, 10);
+        for expected in [0, 1, 2, 0] {
+            let queue = readers.shortest_queue().unwrap();
+            assert!(queue.same_channel(&readers.queues[expected]));
+            let (reply, _) = oneshot::channel();
+            queue.try_send(Question::Load { key: RecordKey::new(b"a"), reply }).unwrap();
+        }
+        questions[1].try_recv().unwrap();
+        assert!(readers.shortest_queue().unwrap().same_channel(&readers.queues[1]));
+    }
+
     #[test]
     fn questions_are_answered_by_index() {
-        [super::LOAD, super::PAGE, super::PAGE_OF_PRINCIPAL]
-            .into_iter()
-            .for_each(crate::query_plan::assert_by_index);
+        [LOAD, PAGE, PAGE_OF_PRINCIPAL].into_iter().for_each(crate::query_plan::assert_by_index);
     }
 }
