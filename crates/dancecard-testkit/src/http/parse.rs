@@ -150,6 +150,7 @@ fn action(line: &str) -> Result<Action, String> {
         "open" => Action::Open(name(rest)?),
         "clock" => Action::Clock(step_of_time(rest)?),
         "down" => Action::Down(operations(rest)?),
+        "mute" => Action::Mute(operations(rest)?),
         "plant" => plant(rest)?,
         "close" => Action::Close(name(rest)?),
         "jar" => jar(rest)?,

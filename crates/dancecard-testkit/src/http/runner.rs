@@ -109,6 +109,7 @@ impl<'a, A: Adapter> Run<'a, A> {
             }
             Action::Clock(millis) => self.move_clock(*millis),
             Action::Down(operations) => self.world.store.fail(operations),
+            Action::Mute(operations) => self.world.store.lose_answers(operations),
             Action::Plant(browser, from, line) => return self.plant(browser, from, line),
             Action::Close(browser) => self.world.browser(browser).close(),
             Action::Jar(browser, cookies) => return self.jar(browser, cookies),

@@ -43,6 +43,8 @@ pub(super) enum Action {
     Clock(i64),
     /// These operations of the engine fail from now on.
     Down(Vec<Operation>),
+    /// These operations happen from now on, but their answer is lost.
+    Mute(Vec<Operation>),
     /// Somebody else's `Set-Cookie` line arrives in a browser.
     Plant(String, Origin, String),
     Close(String),

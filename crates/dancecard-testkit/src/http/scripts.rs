@@ -14,7 +14,7 @@ scripts! {
         "nothing_stored" "first_write" "costs" "reads_own_writes" "redirect" "client_errors_store";
     "cookie":
         "default" "domain" "path" "same_site_strict" "same_site_none" "partitioned" "exact_name"
-        "never_secure" "persistent" "persistent_limit" "remembered" "remembered_later" "sent_once"
+        "never_secure" "persistent" "persistent_limit" "remembered" "remembered_later" "sent_once" "beside_others"
         "loopback" "loopback_behind_proxy" "loopback_by_name_only" "loopback_always_secure";
     "transport":
         "header" "bearer";
@@ -28,11 +28,11 @@ scripts! {
         "sign_out" "flash_after" "wins_over_writes" "during_slow_write" "during_slow_cycle"
         "beats_rotation" "late_response";
     "error":
-        "write" "cycle" "destroy" "handler_error" "panic" "save_then_fail" "save_then_commit_fails";
+        "write" "cycle" "destroy" "handler_error" "panic" "save_then_fail" "save_then_panic" "save_then_commit_fails";
     "parallel":
         "disjoint_writes" "exact_counter" "same_key" "conflict_refused" "first_requests" "isolation";
     "stream":
-        "write_after_head" "untouched_write_after_head" "commit_before_head" "save_and_live"
+        "write_after_head" "read_after_head" "untouched_write_after_head" "commit_before_head" "save_and_live"
         "live_sees_others" "live_learns_of_sign_out" "live_changes_no_id" "live_without_session"
         "upgrade";
     "dropped":
@@ -43,7 +43,7 @@ scripts! {
         "defaults" "own_cache_control" "own_vary" "own_vary_cookie" "own_vary_star" "visitor"
         "not_modified";
     "failure":
-        "closed" "anonymous" "write_down" "recovers" "touch_down" "full" "too_large" "long_values";
+        "closed" "anonymous" "write_down" "recovers" "touch_down" "answer_lost" "answer_lost_on_save" "anonymous_destroy" "full" "too_large" "long_values";
     "time":
         "idle" "absolute" "expired_write" "backwards" "ended_stays_ended" "renewal"
         "renewal_fails_with_500";

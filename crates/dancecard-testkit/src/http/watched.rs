@@ -20,6 +20,7 @@ struct Inner {
     memory: MemoryStore,
     counter: Counter,
     down: Mutex<Vec<Operation>>,
+    mute: Mutex<Vec<Operation>>,
     yields: AtomicBool,
 }
 
@@ -29,6 +30,7 @@ impl Watched {
             memory,
             counter: Counter::default(),
             down: Mutex::default(),
+            mute: Mutex::default(),
             yields: AtomicBool::new(false),
         }))
     }
@@ -42,6 +44,11 @@ impl Watched {
         *self.0.down.lock() = operations.to_vec();
     }
 
+    /// From now on exactly these operations happen, and their answer is lost.
+    pub(super) fn lose_answers(&self, operations: &[Operation]) {
+        *self.0.mute.lock() = operations.to_vec();
+    }
+
     /// From now on every operation waits once before it is done, and once after.
     pub(super) fn yields(&self) {
         self.0.yields.store(true, Ordering::Relaxed);
@@ -51,12 +58,13 @@ impl Watched {
         self.0.counter.count(operation);
         self.pause().await;
         if self.0.down.lock().contains(&operation) {
-            return Err(Error::new(ErrorKind::Unavailable, operation.name())
-                .with_engine("watched")
-                .with_retry(Retry::Safe));
+            return Err(unavailable(operation, Retry::Safe));
         }
         let done = work.await;
         self.pause().await;
+        if self.0.mute.lock().contains(&operation) {
+            return Err(unavailable(operation, Retry::Unknown));
+        }
         done
     }
 
@@ -65,6 +73,10 @@ impl Watched {
             tokio::task::yield_now().await;
         }
     }
+}
+
+fn unavailable(operation: Operation, retry: Retry) -> Error {
+    Error::new(ErrorKind::Unavailable, operation.name()).with_engine("watched").with_retry(retry)
 }
 
 impl fmt::Debug for Watched {
