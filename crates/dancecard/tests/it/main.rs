@@ -1,0 +1,11 @@
+//! What the documents say, compared with the code.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[cfg(feature = "sqlite")]
+mod rotation;
+mod spec;
+#[cfg(feature = "sqlite")]
+mod stolen;
+#[cfg(feature = "sqlite")]
+mod tables;
