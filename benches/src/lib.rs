@@ -5,6 +5,7 @@
 //! - `cargo run --release --features peers --bin sqlite` compares the SQLite engines.
 //! - `cargo run --release --bin memory` prints the memory per session.
 
+pub mod load;
 pub mod measure;
 pub mod ours;
 #[cfg(feature = "peers")]

@@ -8,14 +8,14 @@ use axum::Router;
 use crate::routes::{Driver, Route};
 
 /// What can be driven, by name.
-pub fn subject(name: &str) -> Router {
+pub async fn subject(name: &str) -> Router {
     match name {
         "bare" => crate::ours::bare(),
         "dancecard" => crate::ours::dancecard(),
         #[cfg(feature = "peers")]
         "tower-sessions" => crate::peers::tower_sessions(),
         #[cfg(feature = "peers")]
-        "axum_session" => crate::peers::axum_session(),
+        "axum_session" => crate::peers::axum_session().await,
         other => panic!("there is no {other}"),
     }
 }
@@ -28,8 +28,8 @@ pub fn runtime() -> tokio::runtime::Runtime {
 /// An application with its sessions filled; the bare one has none.
 pub async fn driver(name: &str) -> Driver {
     match name {
-        "bare" => Driver::bare(subject(name)),
-        _ => Driver::new(subject(name)).await,
+        "bare" => Driver::bare(subject(name).await),
+        _ => Driver::new(subject(name).await).await,
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::future::Future;
 use std::sync::Arc;
 
 use crate::clock::{Clock, SystemClock, Timestamp};
@@ -209,14 +208,8 @@ impl SessionManager {
     /// # Cancel safety
     /// A dropped future leaves the session as it was, or as it was to be.
     #[doc(alias("flush", "finalize"))]
-    pub fn commit(&self, session: &Session) -> impl Future<Output = Result<Committed>> + Send + use<> {
-        let session = session.clone();
-        async move {
-            match session.commit_now() {
-                Some(committed) => Ok(committed),
-                None => commit(&session.shared, Ending::Response).await,
-            }
-        }
+    pub async fn commit(&self, session: &Session) -> Result<Committed> {
+        commit(&session.shared, Ending::Response).await
     }
 
     /// Removes expired records, at most `limit`, and says how many. Run it from time to time on engines that don't

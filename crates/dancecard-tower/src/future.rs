@@ -89,10 +89,10 @@ async fn finish<B, E, F>(
 where
     F: FailureResponse<B>,
 {
-    let mut none = HeaderMap::new();
+    let mut none = None;
     let (status, headers) = match &mut result {
         Ok(response) => (response.status().as_u16(), response.headers_mut()),
-        Err(_) => (FAILED, &mut none),
+        Err(_) => (FAILED, none.insert(Box::<HeaderMap>::default()).as_mut()),
     };
     // A service that failed has told its caller so; what the session adds to that is the observer's.
     match (exchange.finish(status, headers).await, result) {

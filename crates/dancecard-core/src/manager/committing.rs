@@ -25,7 +25,7 @@ pub(crate) enum Ending {
 
 /// Commits a session, once at a time, and nothing more after the commit of the response.
 pub(crate) async fn commit(shared: &Shared, ending: Ending) -> Result<Committed> {
-    let _gate = shared.gate.lock().await;
+    let _gate = shared.pass_gate().await;
     if !begin(shared, ending)? {
         return Ok(Committed::new(shared.state().token_action(), Outcome::Unchanged));
     }

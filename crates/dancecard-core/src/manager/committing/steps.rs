@@ -162,13 +162,17 @@ impl Run<'_> {
     /// Writes the record where it was loaded from, on condition where the engine has conditions. Returns what changes
     /// for the handle by that.
     async fn write_old(&self, step: &mut Step) -> Result<(RecordKey, impl FnOnce(&mut State) + use<>)> {
-        let (Some((key, version)), Some(record)) = (step.old.take(), step.record.take()) else {
-            return Err(incomplete());
+        // What is handed over must not stay in this future as well: it is allocated for each request that writes.
+        let (trace, writing) = {
+            let (Some((key, version)), Some(record)) = (&step.old, step.record.take()) else {
+                return Err(incomplete());
+            };
+            let conditional = self.manager.0.capabilities.conditional_write.is_supported();
+            let mode = if conditional { WriteMode::Update(version.clone()) } else { WriteMode::Overwrite };
+            (self.trace(&record), self.manager.0.store.write(key, record, mode))
         };
-        let trace = self.trace(&record);
-        let conditional = self.manager.0.capabilities.conditional_write.is_supported();
-        let mode = if conditional { WriteMode::Update(version) } else { WriteMode::Overwrite };
-        let written = self.manager.0.store.write(&key, record, mode).await;
+        let written = writing.await;
+        let (key, _) = step.old.take().ok_or_else(incomplete)?;
         let version = self.manager.told(Some(&key), written)?;
         let change = self.stand_on(key.clone(), trace, version);
         Ok((key, change))

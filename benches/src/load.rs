@@ -1,0 +1,55 @@
+//! Requests to an application, thirty-two at once, and what came of them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::header::{COOKIE, SET_COOKIE};
+use axum::http::{Request, Response};
+use tower_service::Service;
+
+const AT_ONCE: usize = 32;
+
+/// Prints how many requests of each kind a second brings: reads of one key, and reads and writes of one.
+pub async fn print(name: &str, router: Router, span: Duration) {
+    let mut cookies = Vec::new();
+    for _ in 0..AT_ONCE {
+        let response = send(&mut router.clone(), "/login", None).await;
+        let line = response.headers().get(SET_COOKIE).expect("a cookie").to_str().expect("text");
+        cookies.push(line.split(';').next().unwrap_or_default().to_owned());
+    }
+    for path in ["/read", "/count"] {
+        let (answered, failed) = load(&router, &cookies, path, span).await;
+        println!("| {name} | {path} | {:.0} | {failed} |", answered as f64 / span.as_secs_f64());
+    }
+}
+
+/// How many requests were answered, and how many failed.
+async fn load(router: &Router, cookies: &[String], path: &'static str, span: Duration) -> (u64, u64) {
+    let counts = Arc::new((AtomicU64::new(0), AtomicU64::new(0)));
+    let end = Instant::now() + span;
+    let tasks: Vec<_> = cookies
+        .iter()
+        .map(|cookie| {
+            let (mut router, cookie, counts) = (router.clone(), cookie.clone(), Arc::clone(&counts));
+            tokio::spawn(async move {
+                while Instant::now() < end {
+                    let success = send(&mut router, path, Some(&cookie)).await.status().is_success();
+                    let count = if success { &counts.0 } else { &counts.1 };
+                    count.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.expect("no panic");
+    }
+    (counts.0.load(Ordering::Relaxed), counts.1.load(Ordering::Relaxed))
+}
+
+async fn send(router: &mut Router, path: &str, cookie: Option<&str>) -> Response<Body> {
+    let request = cookie.into_iter().fold(Request::get(path), |request, cookie| request.header(COOKIE, cookie));
+    router.call(request.body(Body::empty()).expect("a request")).await.expect("infallible")
+}
