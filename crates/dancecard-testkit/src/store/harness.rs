@@ -51,5 +51,6 @@ fn trial(
 }
 
 fn report(case: &Case, failure: &Failure, settings: &Settings) -> String {
-    format!("broken: {}\n{failure}\n    seed: {}", case.sentence(), settings.seed)
+    let (sentence, seed) = (case.sentence(), settings.seed);
+    format!("  broken: {sentence}\n{failure}\n    seed: DANCECARD_TEST_SEED={seed}")
 }

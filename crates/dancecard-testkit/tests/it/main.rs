@@ -7,4 +7,6 @@ mod counting;
 #[cfg(test)]
 mod fault;
 #[cfg(test)]
+mod harness;
+#[cfg(test)]
 mod mutation;
