@@ -5,7 +5,7 @@ use shop::{Config, Server, Shop};
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    tracing_subscriber::fmt().init();
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let config = Config::from_env()?;
     let shop = Shop::open(&config)?;
     let server = Server::bind(config.port).await?;

@@ -40,6 +40,8 @@ pub(crate) struct User {
     pub(crate) id: String,
     /// The name as it was signed up.
     pub(crate) name: String,
+    /// The hash of the password that was given.
+    hash: String,
 }
 
 impl Users {
@@ -62,11 +64,16 @@ impl Users {
     pub(crate) async fn find(&self, name: String, password: String) -> Result<Option<User>> {
         self.run(move |table| {
             let found = table.by_name(&name)?;
-            let hash = found.as_ref().map_or(&table.nobody, |(_, hash)| hash);
+            let hash = found.as_ref().map_or(&table.nobody, |user| &user.hash);
             let fits = passwords::fits(&password, hash)?;
-            Ok(found.filter(|_| fits).map(|(user, _)| user))
+            Ok(found.filter(|_| fits))
         })
         .await
+    }
+
+    /// Whether the password of a user that was found is still the same.
+    pub(crate) async fn is_unchanged(&self, user: User) -> Result<bool> {
+        self.run(move |table| Ok(table.hash_of(&user.id)? == user.hash)).await
     }
 
     /// Sets a new password for whoever knows the old one; `false` if that was wrong.
@@ -99,14 +106,13 @@ impl Users {
 impl Table {
     fn add(&self, name: &str, hash: &str) -> Result<Option<User>> {
         let insert = "INSERT INTO users (name, password) VALUES (?1, ?2) ON CONFLICT DO NOTHING \
-            RETURNING id, name";
+            RETURNING id, name, password";
         Ok(self.database.lock().query_row(insert, params![name, hash], user).optional()?)
     }
 
-    fn by_name(&self, name: &str) -> Result<Option<(User, String)>> {
+    fn by_name(&self, name: &str) -> Result<Option<User>> {
         let select = "SELECT id, name, password FROM users WHERE name = ?1";
-        let read = |row: &Row<'_>| Ok((user(row)?, row.get("password")?));
-        Ok(self.database.lock().query_row(select, [name], read).optional()?)
+        Ok(self.database.lock().query_row(select, [name], user).optional()?)
     }
 
     fn hash_of(&self, id: &str) -> Result<String> {
@@ -122,7 +128,7 @@ impl Table {
 }
 
 fn user(row: &Row<'_>) -> rusqlite::Result<User> {
-    Ok(User { id: row.get("id")?, name: row.get("name")? })
+    Ok(User { id: row.get("id")?, name: row.get("name")?, hash: row.get("password")? })
 }
 
 #[cfg(test)]
@@ -160,6 +166,7 @@ mod tests {
         let ada = users.add("Ada".into(), "old".into()).await.unwrap().unwrap();
         assert!(!users.change_password(ada.id.clone(), "wrong".into(), "new".into()).await.unwrap());
         assert!(users.change_password(ada.id.clone(), "old".into(), "new".into()).await.unwrap());
+        assert!(!users.is_unchanged(ada).await.unwrap());
         assert!(users.find("Ada".into(), "old".into()).await.unwrap().is_none());
         assert!(users.find("Ada".into(), "new".into()).await.unwrap().is_some());
         assert!(users.change_password("nobody".into(), "new".into(), "x".into()).await.is_err());

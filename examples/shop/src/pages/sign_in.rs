@@ -4,6 +4,7 @@ use axum::Form;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
+use dancecard_core::ErrorKind;
 use dancecard_tower::Session;
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -14,6 +15,7 @@ use crate::pages::failure::PageError;
 use crate::pages::form;
 use crate::pages::layout::{page, plain};
 use crate::sessions::REMEMBERED;
+use crate::users::User;
 use crate::visitor::{self, Visitor};
 
 /// What the form sends. It has no `Debug`: a password must not get into a log.
@@ -40,13 +42,32 @@ pub(crate) async fn sign_in(
     let Some(user) = shop.users.find(given.name.trim().to_owned(), given.password).await? else {
         return refused(&given.name, &session).await;
     };
-    session.sign_in(user.id)?;
+    session.sign_in(user.id.as_str())?;
     if given.remember.is_some() {
         session.set_lifetime(REMEMBERED)?;
     }
     visitor::set_name(&session, &user.name)?;
     flash::leave(&session, format!("Good to see you, {}.", user.name))?;
+    if !holds(&shop, &session, user).await? {
+        return refused(&given.name, &session).await;
+    }
     Ok(Redirect::to("/").into_response())
+}
+
+/// Whether the sign-in stands although someone may have changed the password while the old one was being checked.
+///
+/// A change ends all other sessions after it has set the new password. So this one is stored first, and the password
+/// looked at again: either the change sees the session, or this sees the change.
+async fn holds(shop: &Shop, session: &Session, user: User) -> Result<bool, PageError> {
+    match session.save().await {
+        Err(error) if error.kind() == ErrorKind::Ended => return Ok(false),
+        saved => saved?,
+    }
+    let unchanged = shop.users.is_unchanged(user).await?;
+    if !unchanged {
+        session.destroy()?;
+    }
+    Ok(unchanged)
 }
 
 /// The same answer for a wrong name and for a wrong password.

@@ -66,14 +66,14 @@ pub(crate) async fn a_new_password_ends_the_other_browser(stage: Stage) -> Resul
     desk.sign_up("Ada").await?;
     phone.sign_in("Ada", PASSWORD).await?;
     phone.flash("Good to see you, Ada.").await?;
-    let before = desk.cookie("session").await?.value;
+    let before = desk.cookie().await?.value;
 
     desk.open("/password").await?;
     desk.fill("old", PASSWORD).await?;
     desk.fill("new", "a better password").await?;
     desk.press("Change it").await?;
     desk.flash("Your password is changed. All other devices are signed out.").await?;
-    ensure!(desk.cookie("session").await?.value != before, "the id is the old one");
+    ensure!(desk.cookie().await?.value != before, "the id is the old one");
 
     phone.open("/devices").await?;
     phone.arrive("Sign in").await?;

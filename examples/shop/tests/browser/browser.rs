@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use thirtyfour::extensions::query::ElementPollerWithTimeout;
 use thirtyfour::prelude::*;
 use thirtyfour::{Cookie, PageLoadStrategy, WindowHandle};
@@ -28,7 +28,7 @@ const FLAGS: [&str; 10] = [
 ];
 
 /// How long a page may take to show what is waited for, and how often it is looked at.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// A browser with a profile of its own. A clone moves the same one.
@@ -143,11 +143,11 @@ impl Browser {
         Ok(self.driver.switch_to_window(tab.clone()).await?)
     }
 
-    /// The one cookie of that name.
-    pub(crate) async fn cookie(&self, name: &str) -> Result<Cookie> {
+    /// The one cookie.
+    pub(crate) async fn cookie(&self) -> Result<Cookie> {
         let cookies = self.driver.get_all_cookies().await?;
-        ensure!(cookies.len() == 1, "{} cookies", cookies.len());
-        Ok(self.driver.get_named_cookie(name).await?)
+        let [cookie] = cookies.as_slice() else { bail!("{} cookies", cookies.len()) };
+        Ok(self.driver.get_named_cookie(cookie.name.as_str()).await?)
     }
 
     /// Fails if there is any cookie.

@@ -11,7 +11,7 @@ use crate::driver::{self, Driver};
 use crate::stage::{Flow, Stage};
 
 /// Nothing takes so long. It is for a browser that hangs.
-const LONGEST: Duration = Duration::from_secs(120);
+const LONGEST: Duration = Duration::from_secs(300);
 
 /// What all flows share.
 pub(crate) struct House {

@@ -47,7 +47,7 @@ fn flows() -> Vec<(&'static str, Flow)> {
         accounts::a_new_password_ends_the_other_browser,
         cart::two_tabs_at_once_lose_nothing,
         cart::many_requests_at_once_lose_nothing,
-        cookies::in_development_on_loopback,
+        cookies::by_default_on_loopback,
         cookies::strict_on_loopback,
         cookies::a_visitor_who_stores_nothing_gets_none,
         cookies::a_page_without_session_asks_for_nothing,

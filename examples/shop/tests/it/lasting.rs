@@ -1,8 +1,11 @@
 //! Requests that are overtaken.
 
 use anyhow::Result;
+use axum::http::StatusCode;
+use dancecard_testkit::{Fault, Gate, Operation};
 use futures_util::future::try_join;
 
+use crate::client::PASSWORD;
 use crate::opened::Opened;
 
 #[tokio::test]
@@ -36,5 +39,35 @@ async fn a_slow_request_that_is_not_overtaken_stores_what_it_wrote() -> Result<(
     try_join(member.post("/slow", &[]), meanwhile).await?;
     let page = member.get("/slow").await?;
     assert!(page.shows("you are still signed in") && page.shows("</span>1<span"), "{}", page.text);
+    Ok(())
+}
+
+/// Before it has looked for the last "end all", when it is about to be written, and when it has been.
+#[tokio::test]
+async fn a_sign_in_with_the_old_password_does_not_outlive_the_change() -> Result<()> {
+    overtake_a_sign_in(Operation::Load, Fault::HoldBefore).await?;
+    overtake_a_sign_in(Operation::Write, Fault::HoldBefore).await?;
+    overtake_a_sign_in(Operation::Write, Fault::HoldAfter).await
+}
+
+/// The old password was right when it was checked, and is changed while the engine is asked to store the sign-in.
+async fn overtake_a_sign_in(operation: Operation, hold: fn(Gate) -> Fault) -> Result<()> {
+    let shop = Opened::new()?;
+    let (desk, thief) = (shop.member("Ada").await?, shop.visitor());
+    let gate = Gate::new();
+    shop.faults.next(operation, hold(gate.clone()));
+    let change = async {
+        gate.reached().await;
+        let change = [("old", PASSWORD), ("new", "a better password")];
+        assert!(desk.post("/password", &change).await?.leads_to("/devices"));
+        gate.open();
+        Ok(())
+    };
+    let entering = thief.post("/sign-in", &[("name", "Ada"), ("password", PASSWORD)]);
+    let (reply, ()) = try_join(entering, change).await?;
+    assert_eq!(reply.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(shop.sessions().await?.len(), 1);
+    assert!(thief.get("/devices").await?.leads_to("/sign-in"));
+    assert!(desk.get("/devices").await?.shows("Your password is changed."));
     Ok(())
 }
