@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod enveloped;
 mod randomness;
 #[cfg(feature = "sqlite")]
 mod rotation;
