@@ -9,9 +9,9 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, map_response};
 use axum::routing::{get, post};
-use dancecard_core::{SessionManager, Store};
-use dancecard_http::Security;
-use dancecard_store_sqlite::SqliteStore;
+use dancecard::axum::Security;
+use dancecard::sqlite::SqliteStore;
+use dancecard::{SessionManager, Store};
 
 use crate::closing::Closing;
 use crate::config::Config;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dancecard_core::{Session, Typed};
+use dancecard::{Session, Typed};
 use serde::{Deserialize, Serialize};
 
 use crate::products::{self, Product};

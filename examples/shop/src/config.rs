@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use dancecard_http::Security;
+use dancecard::axum::Security;
 
 /// How the shop is set up.
 #[derive(Debug, Clone)]

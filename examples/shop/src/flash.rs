@@ -1,6 +1,6 @@
 //! A sentence that the next page shows, once.
 
-use dancecard_core::{Result, Session};
+use dancecard::{Result, Session};
 
 const KEY: &str = "flash";
 

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use dancecard_tower::Sweeper;
+use dancecard::axum::Sweeper;
 use tokio::net::TcpListener;
 
 use crate::app::Shop;

@@ -6,9 +6,9 @@ use std::time::Duration;
 use axum::extract::ConnectInfo;
 use axum::http::Extensions;
 use axum::response::{IntoResponse, Response};
-use dancecard_core::{AtLimit, Error, Lifetime, Policy, Result, SessionManager, Store};
-use dancecard_http::{CookieConfig, Security};
-use dancecard_tower::SessionLayer;
+use dancecard::axum::{CookieConfig, Security, SessionLayer};
+use dancecard::observe::TracingObserver;
+use dancecard::{AtLimit, Error, Lifetime, Policy, Result, SessionManager, Store};
 
 use crate::pages::failure::PageError;
 
@@ -21,9 +21,9 @@ pub(crate) const REMEMBERED: Lifetime = Lifetime::absolute(DAY.saturating_mul(30
 /// Makes the page that takes the place of one whose session could not be stored.
 pub(crate) type OnFailure = fn(&Error) -> Response;
 
-/// The manager of all sessions, in any engine.
+/// The manager of all sessions, in any engine. What happens to them is told to the log, without their ids.
 pub(crate) fn manager(store: impl Store) -> SessionManager {
-    SessionManager::new(store).with_policy(policy())
+    SessionManager::new(store).with_policy(policy()).with_observer(TracingObserver)
 }
 
 /// Out after an hour without a click, out after a day in any case; a new id every quarter of an hour; ten devices.

@@ -1,6 +1,6 @@
 //! What every page shows of the one who looks at it.
 
-use dancecard_core::{Result, Session};
+use dancecard::{Result, Session};
 
 use crate::{cart, flash};
 

@@ -2,7 +2,7 @@
 
 use axum::Form;
 use axum::response::Redirect;
-use dancecard_tower::Session;
+use dancecard::axum::Session;
 use maud::{Markup, html};
 use serde::Deserialize;
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use axum::Form;
 use axum::response::Redirect;
-use dancecard_core::{Entry, RecordKey, Timestamp};
-use dancecard_tower::SignedIn;
+use dancecard::axum::SignedIn;
+use dancecard::{Entry, RecordKey, Timestamp};
 use maud::{Markup, html};
 use serde::Deserialize;
 

@@ -3,7 +3,7 @@
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use dancecard_tower::SessionFailure;
+use dancecard::axum::SessionFailure;
 use maud::{Markup, html};
 
 use crate::pages::layout::plain;
@@ -18,7 +18,7 @@ pub(crate) struct PageError {
 impl<E: Into<anyhow::Error>> From<E> for PageError {
     fn from(error: E) -> Self {
         let error = error.into();
-        let session = error.downcast_ref::<dancecard_core::Error>();
+        let session = error.downcast_ref::<dancecard::Error>();
         let status = session.map_or(StatusCode::INTERNAL_SERVER_ERROR, SessionFailure::status_of);
         Self { status, reason: format!("{error:#}") }
     }
@@ -26,7 +26,7 @@ impl<E: Into<anyhow::Error>> From<E> for PageError {
 
 impl PageError {
     /// For a response that was ready, and can't be sent because its session was not stored.
-    pub(crate) fn not_stored(error: &dancecard_core::Error) -> Self {
+    pub(crate) fn not_stored(error: &dancecard::Error) -> Self {
         Self { status: SessionFailure::status_of(error), reason: error.to_string() }
     }
 }

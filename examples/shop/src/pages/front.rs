@@ -1,6 +1,6 @@
 //! The shop front.
 
-use dancecard_tower::Session;
+use dancecard::axum::Session;
 use maud::{Markup, html};
 
 use crate::pages::failure::PageError;

@@ -63,7 +63,8 @@ fn places(title: &str, visitor: &Visitor) -> Markup {
 }
 
 fn items(count: u32) -> Markup {
-    html! { @if count > 0 { span.count { span.unseen { "with " } (count) span.unseen { " items" } } } }
+    let unit = if count == 1 { "item" } else { "items" };
+    html! { @if count > 0 { span.count { span.unseen { "with " } (count) span.unseen { " " (unit) } } } }
 }
 
 fn account(title: &str, visitor: &Visitor) -> Markup {

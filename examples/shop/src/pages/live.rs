@@ -4,8 +4,8 @@ use std::convert::Infallible;
 
 use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use dancecard_core::LiveSession;
-use dancecard_tower::{SignedIn, ended};
+use dancecard::LiveSession;
+use dancecard::axum::{SignedIn, ended};
 use futures_util::{Stream, StreamExt, stream};
 use maud::{Markup, html};
 

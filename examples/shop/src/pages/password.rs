@@ -4,8 +4,8 @@ use axum::Form;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
-use dancecard_core::Session;
-use dancecard_tower::SignedIn;
+use dancecard::Session;
+use dancecard::axum::SignedIn;
 use maud::{Markup, html};
 use serde::Deserialize;
 

@@ -4,8 +4,8 @@ use axum::Form;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
-use dancecard_core::ErrorKind;
-use dancecard_tower::Session;
+use dancecard::ErrorKind;
+use dancecard::axum::Session;
 use maud::{Markup, html};
 use serde::Deserialize;
 

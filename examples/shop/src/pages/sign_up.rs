@@ -4,7 +4,7 @@ use axum::Form;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
-use dancecard_tower::Session;
+use dancecard::axum::Session;
 use maud::{Markup, html};
 use serde::Deserialize;
 

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Redirect;
-use dancecard_tower::{Session, SignedIn};
+use dancecard::axum::{Session, SignedIn};
 use maud::{Markup, html};
 
 use crate::app::Shop;

@@ -30,7 +30,7 @@ pub(crate) async fn a_flash_is_shown_once(stage: Stage) -> Result<()> {
     browser.driver().refresh().await?;
     browser.arrive("For an evening of dancing").await?;
     ensure!(!browser.sees("p[@class='flash']", "Folding fan: in your cart.").await?, "it is shown again");
-    browser.see("a[@href='/cart']", "Cart with 1 items").await?;
+    browser.see("a[@href='/cart']", "Cart with 1 item").await?;
     Ok(())
 }
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use dancecard_core::{Entry, ListQuery};
-use dancecard_http::Security;
-use dancecard_store_sqlite::SqliteStore;
+use dancecard::axum::Security;
+use dancecard::sqlite::SqliteStore;
+use dancecard::{Entry, ListQuery};
 use dancecard_testkit::{FaultStore, Faults, Operation};
 use futures_util::TryStreamExt;
 use parking_lot::Mutex;

@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 use axum::Router;
-use dancecard_core::{Entry, ListQuery};
-use dancecard_store_sqlite::SqliteStore;
+use dancecard::sqlite::SqliteStore;
+use dancecard::{Entry, ListQuery};
 use dancecard_testkit::{Calls, FaultStore, Faults};
 use futures_util::TryStreamExt;
 use shop::{Config, Shop};
