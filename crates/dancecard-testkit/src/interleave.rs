@@ -81,10 +81,17 @@ pub fn explore_with<S: Store>(
     Ok(report)
 }
 
-/// The seeds to explore: these, or the one in `DANCECARD_SEED`.
+/// The seeds to explore: these, or what the environment says. `DANCECARD_SEED=7` is one, `DANCECARD_SEEDS=0..1000000`
+/// are many, for a long night.
 pub fn seeds(usual: Range<u64>) -> Range<u64> {
-    let wanted = std::env::var("DANCECARD_SEED").ok().and_then(|text| text.parse().ok());
-    wanted.map_or(usual, |seed| seed..seed + 1)
+    let one = std::env::var("DANCECARD_SEED").ok().and_then(|text| text.parse().ok());
+    let many = std::env::var("DANCECARD_SEEDS").ok();
+    one.map(|seed| seed..seed + 1).or_else(|| range(&many?)).unwrap_or(usual)
+}
+
+fn range(text: &str) -> Option<Range<u64>> {
+    let (first, end) = text.split_once("..")?;
+    Some(first.trim().parse().ok()?..end.trim().parse().ok()?)
 }
 
 /// How one record takes the place of another.
@@ -313,5 +320,19 @@ fn task(world: &World, number: usize, plan: &Plan) -> Task {
     match plan.clone() {
         Plan::Request { browser, steps } => Box::pin(world.request(browser, number, steps)),
         Plan::Operator(orders) => Box::pin(world.operate(orders)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_read() {
+        assert_eq!(range("3..10"), Some(3..10));
+        assert_eq!(range(" 3 .. 10 "), Some(3..10));
+        for bad in ["", "3", "..", "a..b", "3..=10"] {
+            assert_eq!(range(bad), None, "{bad:?}");
+        }
     }
 }
