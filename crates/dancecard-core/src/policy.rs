@@ -21,7 +21,8 @@ impl Default for Lifetime {
 }
 
 impl Lifetime {
-    /// Ends after `idle` without use, and after `absolute` in any case. An idle limit counts in whole seconds.
+    /// Ends after `idle` without use, and after `absolute` in any case. An idle limit counts in whole seconds, at least
+    /// one.
     pub const fn new(idle: Duration, absolute: Duration) -> Self {
         Self { idle: Some(idle), absolute: Some(absolute) }
     }
@@ -39,7 +40,9 @@ impl Lifetime {
     /// Writes the limits of a session that begins at `now` into its facts.
     pub(crate) fn begin(self, meta: Meta, now: Timestamp) -> Meta {
         let absolute_at = self.absolute.map_or(Timestamp::MAX, |limit| now.saturating_add(limit));
-        let meta = meta.with_idle(self.idle).with_absolute_at(absolute_at);
+        // In the stored form no seconds are no limit.
+        let idle = self.idle.map(|idle| idle.max(Duration::from_secs(1)));
+        let meta = meta.with_idle(idle).with_absolute_at(absolute_at);
         let expires_at = meta.idle().map_or(absolute_at, |idle| now.saturating_add(idle));
         meta.with_expires_at(expires_at)
     }
@@ -208,9 +211,8 @@ impl Policy {
     pub(crate) fn touch_due(&self, meta: &Meta, expires_at: Timestamp, now: Timestamp) -> bool {
         let Some(idle) = meta.idle() else { return false };
         let passed = now.since(expires_at.saturating_sub(idle));
-        self.touch_share < 1.0
-            && passed > Duration::ZERO
-            && passed.as_secs_f64() >= idle.as_secs_f64() * f64::from(self.touch_share)
+        let share = (passed.as_secs_f64() / idle.as_secs_f64()) as f32;
+        self.touch_share < 1.0 && share > 0.0 && share >= self.touch_share
     }
 
     pub(crate) fn renewal_due(&self, meta: &Meta, now: Timestamp) -> bool {
