@@ -7,7 +7,7 @@ use std::pin::Pin;
 use futures_core::Stream;
 
 use crate::clock::Timestamp;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::id::RecordKey;
 use crate::record::{Entry, Meta, Principal, Record, Version, Versioned};
 
@@ -98,7 +98,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Retires the record under one key, if it has the expected version, and creates its successor under another.
     ///
     /// The provided form creates first and retires second, so that a failure between the two leaves the old session
-    /// as it was and a successor whose id nobody was told; an engine with transactions does it in one step.
+    /// as it was; the successor, whose id nobody was told, is taken back. An engine with transactions does it in one
+    /// step.
     ///
     /// # Errors
     /// Those of [`Store::write`].
@@ -111,9 +112,15 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         record: Record,
     ) -> impl Future<Output = Result<Version>> + Send {
         async move {
-            let version = self.write(new, record, WriteMode::Create).await?;
+            let version = match self.write(new, record, WriteMode::Create).await {
+                Ok(version) => version,
+                Err(error) => return Err(take_back(self, new, error).await),
+            };
             match self.write(old, retired, WriteMode::Update(expected.clone())).await {
                 Ok(_) => Ok(version),
+                Err(error) if error.retry() == Retry::Unknown && has_moved(self, old, new).await => {
+                    Ok(version)
+                }
                 Err(error) => {
                     self.delete(new).await?;
                     Err(error)
@@ -169,6 +176,20 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     fn unsupported(&self, operation: &'static str) -> Error {
         Error::new(ErrorKind::Unsupported, operation).with_engine(self.engine())
     }
+}
+
+/// What was perhaps created, if nobody knows. That it can't be removed either changes nothing in the error.
+async fn take_back(store: &(impl Store + ?Sized), new: &RecordKey, error: Error) -> Error {
+    if error.retry() == Retry::Unknown {
+        let _ = store.delete(new).await;
+    }
+    error
+}
+
+/// Whether the old record was retired after all.
+async fn has_moved(store: &(impl Store + ?Sized), old: &RecordKey, new: &RecordKey) -> bool {
+    let found = store.load(old).await;
+    found.is_ok_and(|found| found.is_some_and(|found| found.written_meta().successor() == Some(new)))
 }
 
 /// An engine that answers without waiting for anything: in this process's memory.
