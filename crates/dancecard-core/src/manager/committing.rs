@@ -67,6 +67,7 @@ struct Run<'a> {
 struct Guard {
     who: Principal,
     generation: Option<Version>,
+    since: Timestamp,
 }
 
 /// A decision with everything needed to carry it out, taken under the lock of the state.
@@ -106,8 +107,9 @@ impl<'a> Run<'a> {
     async fn note_generation(&mut self) -> Result<()> {
         let who = self.shared.state().principal.clone();
         let Some(who) = who.filter(|who| !self.guards(who)) else { return Ok(()) };
+        let since = self.manager.now();
         let generation = Box::pin(self.manager.generation(&who)).await?;
-        self.guard = Some(Guard { who, generation });
+        self.guard = Some(Guard { who, generation, since });
         Ok(())
     }
 
@@ -138,16 +140,13 @@ impl<'a> Run<'a> {
     }
 
     fn facts(&self, state: &State, now: Timestamp, changed: bool) -> Facts {
-        let unchanged = state.unchanged(self.manager, now);
+        let presence = state.presence();
         let unread = !state.is_read() && (!state.delta.is_empty() || state.principal.is_some());
-        let lifetime =
-            state.lifetime.is_some() && matches!(unchanged.presence, Presence::Present | Presence::Unloaded);
+        let lifetime = state.lifetime.is_some() && matches!(presence, Presence::Present | Presence::Unloaded);
         let begins = state.principal.is_some() && state.intent == Intent::Destroy;
-        Facts {
-            dirty: changed || unread || lifetime || begins,
-            renewal_due: unchanged.renewal_due && self.ending == Ending::Response && state.has_response(),
-            ..unchanged
-        }
+        let facts = state.facts(self.manager, now, changed || unread || lifetime || begins);
+        let renewable = self.ending == Ending::Response && state.has_response();
+        Facts { renewal_due: facts.renewal_due && renewable, ..facts }
     }
 
     fn record(
@@ -198,7 +197,7 @@ impl<'a> Run<'a> {
             Place::Absent => Place::Gone,
             place => place,
         };
-        self.shared.state().place = place;
+        self.shared.state().go_to(place, &key);
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use futures_core::Stream;
 use sha2::{Digest, Sha256};
 
 use super::SessionManager;
+use crate::clock::Timestamp;
 use crate::error::{ErrorKind, Result};
 use crate::id::RecordKey;
 use crate::policy::AtLimit;
@@ -136,6 +137,11 @@ impl SessionManager {
         }
         let mark = self.told(None, self.0.store.load(&self.mark_key(who)).await)?;
         Ok(mark.map(|mark| mark.version().clone()))
+    }
+
+    /// A mark may have come and gone since then.
+    pub(super) fn outlasts_marks(&self, since: Timestamp) -> bool {
+        self.now().since(since) >= MARK_LIFETIME
     }
 
     /// Why a sign-in must not stand, if so: all sessions of the principal were ended since, or there are too many.

@@ -181,6 +181,16 @@ impl State {
         self.forget_changes();
     }
 
+    /// Another request got in first, and this is what it left. If it was a new id, the one that this request was about
+    /// to send is out of date.
+    pub(crate) fn go_to(&mut self, place: Place, from: &RecordKey) {
+        let stays = matches!(&place, Place::Present(present) if present.key == *from);
+        if !stays {
+            self.outgoing = Outgoing::Keep;
+        }
+        self.place = place;
+    }
+
     /// The expiry was moved.
     pub(crate) fn expire_at(&mut self, at: Timestamp) {
         if let Place::Present(present) = &mut self.place {
@@ -304,16 +314,16 @@ impl State {
         }
     }
 
-    /// The facts of a request that changed nothing.
-    pub(crate) fn unchanged(&self, manager: &SessionManager, now: Timestamp) -> Facts {
+    /// What is known, given whether there is something to write. A write moves the expiry anyway, so it needs no touch.
+    pub(crate) fn facts(&self, manager: &SessionManager, now: Timestamp, dirty: bool) -> Facts {
         let present =
             self.present().map(|present| (present.versioned.written_meta(), present.versioned.expires_at()));
         Facts {
             presence: self.presence(),
             intent: self.intent,
-            dirty: false,
+            dirty,
             renewal_due: present.is_some_and(|(meta, _)| manager.policy().renewal_due(meta, now)),
-            touch_due: present.is_some_and(|(meta, at)| manager.policy().touch_due(meta, at, now)),
+            touch_due: !dirty && present.is_some_and(|(meta, at)| manager.policy().touch_due(meta, at, now)),
         }
     }
 
@@ -324,7 +334,7 @@ impl State {
         if !self.delta.is_empty() || self.intent != Intent::Keep || self.lifetime.is_some() {
             return None;
         }
-        match plan(self.unchanged(manager, manager.now())) {
+        match plan(self.facts(manager, manager.now(), false)) {
             Plan::Nothing => {}
             Plan::Forget => self.outgoing = Outgoing::Forget,
             _ => return None,

@@ -222,6 +222,10 @@ impl Run<'_> {
         self.refuse_without_response()?;
         let (arrival, record) = self.depart(step)?;
         let written = self.manager.0.store.write(&arrival.key, record, WriteMode::Create).await;
+        if written.as_ref().is_err_and(|error| error.retry() == Retry::Unknown) {
+            // If it is there, nobody will be told its id.
+            let _ = self.manager.0.store.delete(&arrival.key).await;
+        }
         let version = self.manager.told(Some(&arrival.key), written)?;
         self.manager.tell(EventKind::Created, Some(&arrival.key));
         self.arrive(arrival, version, step, Outcome::Created).await
@@ -305,7 +309,10 @@ impl Run<'_> {
     /// Why a sign-in must not stand, if so; it is ended then.
     async fn undone(&self, key: &RecordKey, version: &Version, step: &Step) -> Result<Option<ErrorKind>> {
         let Some(guard) = self.guard.as_ref().filter(|_| step.principal.is_some()) else { return Ok(None) };
-        let verdict = self.manager.judge_sign_in(&guard.who, guard.generation.as_ref(), key).await;
+        let verdict = match self.manager.outlasts_marks(guard.since) {
+            true => Ok(Some(ErrorKind::Ended)),
+            false => self.manager.judge_sign_in(&guard.who, guard.generation.as_ref(), key).await,
+        };
         if !matches!(verdict, Ok(None)) {
             // Its token will not be sent. If it can't be ended either, nobody can use it.
             let ended = self.manager.end_from(key, Some(version.clone()), None).await;
