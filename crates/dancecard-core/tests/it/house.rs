@@ -152,11 +152,15 @@ impl Observer for Events {
     }
 }
 
+/// Polls a future once, and gives it up if it has to wait.
+pub(crate) fn give_up<F: Future>(future: F) -> Option<F::Output> {
+    match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
+    }
+}
+
 /// The outcome of a future that never has to wait: another request, in the middle of a store call.
 pub(crate) fn at_once<F: Future>(future: F) -> F::Output {
-    let mut future = std::pin::pin!(future);
-    match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(output) => output,
-        Poll::Pending => panic!("it had to wait"),
-    }
+    give_up(future).expect("it had to wait")
 }

@@ -5,6 +5,9 @@ mod house;
 #[cfg(test)]
 mod probe;
 
+mod ending;
+mod lifetimes;
 #[cfg(test)]
 mod memory;
+mod rotation;
 mod session;

@@ -24,6 +24,7 @@ struct Plan {
     calls: Vec<&'static str>,
     faults: Vec<Fault>,
     interludes: Vec<(usize, Interlude)>,
+    hangs: Vec<(usize, When)>,
 }
 
 type Interlude = Box<dyn FnOnce() + Send>;
@@ -83,6 +84,11 @@ impl Probe {
         (0..64).for_each(|call| self.fail(call, When::Before));
     }
 
+    /// Lets a call never return, so that its caller can only give up.
+    pub(crate) fn hang(&self, call: usize, when: When) {
+        self.0.plan.lock().hangs.push((call, when));
+    }
+
     /// Runs something just before a call, which is how another request gets in between.
     pub(crate) fn before(&self, call: usize, interlude: impl FnOnce() + Send + 'static) {
         self.0.plan.lock().interludes.push((call, Box::new(interlude)));
@@ -110,9 +116,19 @@ impl Probe {
     }
 
     async fn run<T>(&self, name: &'static str, call: impl Future<Output = Result<T>>) -> Result<T> {
+        let number = self.0.plan.lock().calls.len();
         let late = self.enter(name)?;
+        self.hang_if_told(number, When::Before).await;
         let done = call.await?;
+        self.hang_if_told(number, When::After).await;
         late.map_or(Ok(done), Err)
+    }
+
+    async fn hang_if_told(&self, call: usize, when: When) {
+        let told = self.0.plan.lock().hangs.contains(&(call, when));
+        if told {
+            std::future::pending::<()>().await;
+        }
     }
 
     fn can(&self, support: Support, name: &'static str) -> Result<()> {

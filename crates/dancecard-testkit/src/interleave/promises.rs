@@ -260,11 +260,18 @@ fn cookies_are_left_alone(after: &Aftermath<'_>) -> Option<String> {
     None
 }
 
-/// The cookie of a browser. If a sign-in gave it: when that was stored, and which session it came with.
+/// The cookie of a browser, and the sign-in that gave it.
 #[derive(Default)]
 struct Jar {
     key: Option<Key>,
-    signed_in: Option<(usize, Key)>,
+    signed_in: Option<Given>,
+}
+
+/// When a sign-in was stored, which session it came with, and whether that went on, or had just gone.
+struct Given {
+    stored: usize,
+    came_with: Key,
+    rotated: bool,
 }
 
 impl Jar {
@@ -276,8 +283,14 @@ impl Jar {
         action: Cookie,
     ) -> bool {
         let opened_at = after.events[came.0].at;
-        let is_same = |key| came.1.is_some_and(|own| are_related(after, own, key));
-        self.signed_in.is_some_and(|(stored, key)| stored < commit.last_call && is_same(key))
+        let is_of_it = |given: &Given| {
+            let related = came.1.is_some_and(|own| are_related(after, own, given.came_with));
+            // A session that goes on beside the one of the sign-in tells its own new ids.
+            let tells_its_own =
+                !given.rotated && action != Cookie::Forgotten && commit.result != Ok(Some(Outcome::Created));
+            given.stored < commit.last_call && related && !tells_its_own
+        };
+        self.signed_in.as_ref().is_some_and(is_of_it)
             && self.key != came.1
             && action != Cookie::Kept
             && after.model.came_alive.contains(&came.0)
@@ -290,8 +303,10 @@ impl Jar {
             Cookie::Kept => {}
             Cookie::Forgotten => *self = Self::default(),
             Cookie::Set(key) => {
-                let signed_in = came_with.filter(|_| commit.wishes.sign_in.is_some());
-                *self = Self { key: Some(key), signed_in: signed_in.map(|came| (commit.last_call, came)) };
+                let came_with = came_with.filter(|_| commit.wishes.sign_in.is_some());
+                let rotated = commit.result == Ok(Some(Outcome::Rotated));
+                let given = |came_with| Given { stored: commit.last_call, came_with, rotated };
+                *self = Self { key: Some(key), signed_in: came_with.map(given) };
             }
         }
     }
