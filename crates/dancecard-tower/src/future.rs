@@ -90,12 +90,12 @@ where
     F: FailureResponse<B>,
 {
     let mut none = None;
-    let (status, headers) = match &mut result {
-        Ok(response) => (response.status().as_u16(), response.headers_mut()),
-        Err(_) => (FAILED, none.insert(Box::<HeaderMap>::default()).as_mut()),
+    let headers = match &mut result {
+        Ok(response) => response.headers_mut(),
+        Err(_) => none.insert(Box::<HeaderMap>::default()),
     };
     // A service that failed has told its caller so; what the session adds to that is the observer's.
-    match (exchange.finish(status, headers).await, result) {
+    match (exchange.finish_rest(headers).await, result) {
         (Err(error), Ok(_)) => Ok(replacement(&exchange, error, &settings.failure)),
         (_, result) => result,
     }

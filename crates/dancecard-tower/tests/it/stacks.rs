@@ -186,8 +186,12 @@ async fn of_two_layers_of_one_manager_the_outer_one_acts() {
         session(&request).set("a", 1).unwrap();
         Ok::<_, Infallible>(Response::new(()))
     });
-    let service: SessionService<_> = layer.layer(layer.layer(inner));
-    let response = service.oneshot(Request::new(())).await.unwrap();
+    let inner: SessionService<_> = layer.layer(inner);
+    let between = tower::service_fn(move |request: Request<()>| {
+        session(&request).set("b", 2).unwrap();
+        inner.clone().oneshot(request)
+    });
+    let response = layer.layer(between).oneshot(Request::new(())).await.unwrap();
     assert_eq!(response.headers().get_all(SET_COOKIE).iter().count(), 1);
     assert_eq!(response.headers().get_all(VARY).iter().count(), 1);
     assert_eq!(desk.calls().to_string(), "1 write");
