@@ -34,6 +34,8 @@
 //! [reopened](store::Subject::with_reopen), one that several processes share how it is [opened
 //! twice](store::Subject::with_peer). Engines that need a server: see [`require`].
 //!
+//! An adapter is whatever passes the suite in [`http`], whose front page says how to run it.
+//!
 //! `DANCECARD_TEST_SEED`, `DANCECARD_TEST_SEQUENCES` and `DANCECARD_TEST_OPERATIONS` vary what is random.
 
 pub mod http;
