@@ -50,6 +50,7 @@ async fn load(router: &Router, cookies: &[String], path: &'static str, span: Dur
 }
 
 async fn send(router: &mut Router, path: &str, cookie: Option<&str>) -> Response<Body> {
-    let request = cookie.into_iter().fold(Request::get(path), |request, cookie| request.header(COOKIE, cookie));
+    let request =
+        cookie.into_iter().fold(Request::get(path), |request, cookie| request.header(COOKIE, cookie));
     router.call(request.body(Body::empty()).expect("a request")).await.expect("infallible")
 }

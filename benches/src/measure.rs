@@ -81,7 +81,11 @@ pub fn nanoseconds(name: &str, route: Route, rounds: usize) -> u128 {
     let requests = 20_000;
     let mut round = || -> Duration {
         let start = Instant::now();
-        runtime.block_on(async { for number in 0..requests { driver.request(route, number).await } });
+        runtime.block_on(async {
+            for number in 0..requests {
+                driver.request(route, number).await
+            }
+        });
         start.elapsed()
     };
     (0..rounds).map(|_| round()).min().expect("some rounds").as_nanos() / requests as u128

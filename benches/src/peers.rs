@@ -84,7 +84,10 @@ fn routes_of_axum_session() -> Router {
     Router::new()
         .route("/plain", get(async || "plain"))
         .route("/read", get(async |session: Handle| session.get::<String>("user").unwrap_or_default()))
-        .route("/read-large", get(async |session: Handle| session.get::<String>("key-63").unwrap_or_default()))
+        .route(
+            "/read-large",
+            get(async |session: Handle| session.get::<String>("key-63").unwrap_or_default()),
+        )
         .route("/count", get(count))
         .route("/login", get(login))
         .route("/fill-large", get(fill_large))

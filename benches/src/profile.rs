@@ -41,9 +41,18 @@ fn profile() -> Profile {
         name: "Ada Example".into(),
         email: "ada@example.org".into(),
         roles: ["customer", "reviewer", "newsletter", "early-access"].map(Into::into).into(),
-        address: text(&[("city", "Exampleton"), ("country", "EX"), ("street", "12 Sample Street"), ("zip", "12345")]),
+        address: text(&[
+            ("city", "Exampleton"),
+            ("country", "EX"),
+            ("street", "12 Sample Street"),
+            ("zip", "12345"),
+        ]),
         recent: (1..=7).map(item).collect(),
-        limits: ["daily", "monthly", "yearly"].iter().zip([5, 50, 500]).map(|(k, v)| ((*k).into(), v)).collect(),
+        limits: ["daily", "monthly", "yearly"]
+            .iter()
+            .zip([5, 50, 500])
+            .map(|(k, v)| ((*k).into(), v))
+            .collect(),
         newsletter: true,
         score: 0.75,
     }

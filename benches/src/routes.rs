@@ -114,7 +114,10 @@ impl Driver {
         assert_eq!(text(self.send("/read", Some(&cookie)).await).await, "ada");
         assert_eq!(text(self.send("/read-large", Some(&large)).await).await, "ada");
         let count = text(self.send("/count", Some(&cookie)).await).await;
-        assert_eq!(text(self.send("/count", Some(&cookie)).await).await, format!("{}", count.parse::<u32>().unwrap() + 1));
+        assert_eq!(
+            text(self.send("/count", Some(&cookie)).await).await,
+            format!("{}", count.parse::<u32>().unwrap() + 1)
+        );
     }
 }
 

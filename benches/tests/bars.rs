@@ -9,10 +9,10 @@ const COUNTER: &str = env!("CARGO_BIN_EXE_allocations");
 /// Route, exact allocations, bar of allocations, bar of instructions.
 const BARS: [(Route, u64, u64, u64); 5] = [
     (Route::Plain, 7, 7, 3_300),
-    (Route::Read, 9, 9, 10_500),
-    (Route::Count, 15, 15, 15_500),
-    (Route::LoginAgain, 18, 18, 30_000),
-    (Route::LoginNew, 21, 21, 33_500),
+    (Route::Read, 7, 9, 10_500),
+    (Route::Count, 12, 15, 15_500),
+    (Route::LoginAgain, 11, 18, 30_000),
+    (Route::LoginNew, 13, 21, 33_500),
 ];
 
 #[test]
@@ -32,7 +32,10 @@ fn allocations_are_as_stated() {
 
 #[test]
 fn a_large_session_is_read_with_as_many_allocations_as_a_small_one() {
-    assert_eq!(allocations(COUNTER, "dancecard", Route::ReadLarge), allocations(COUNTER, "dancecard", Route::Read));
+    assert_eq!(
+        allocations(COUNTER, "dancecard", Route::ReadLarge),
+        allocations(COUNTER, "dancecard", Route::Read)
+    );
 }
 
 #[test]
@@ -48,14 +51,15 @@ fn instructions_stay_below_their_bars() {
         return;
     }
     let own = env!("CARGO_BIN_EXE_routes");
-    let mut read = 0;
+    let (mut read, mut too_many) = (0, Vec::new());
     for (route, _, _, bar) in BARS {
         let added = instructions(own, "dancecard", route) - instructions(own, "bare", route.bare());
         println!("{route:?}: {added} instructions, bar {bar}");
-        assert!(added <= bar, "{route:?}: {added}, where {bar} are allowed");
+        too_many.extend((added > bar).then(|| format!("{route:?}: {added}, where {bar} are allowed")));
         read = if route == Route::Read { added } else { read };
     }
     let large = instructions(own, "dancecard", Route::ReadLarge) - instructions(own, "bare", Route::Read);
     println!("ReadLarge: {large} instructions");
+    assert!(too_many.is_empty(), "{too_many:?}");
     assert!(large <= read + 1_000, "{large}, where {read} + 1000 are allowed");
 }

@@ -26,6 +26,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step { name: "tidy", about: "the project's own rules", run: tidy::run },
     Step { name: "clippy", about: "no warning in any target", run: clippy },
     Step { name: "tests", about: "every test and doc test of the workspace", run: tests },
+    Step { name: "bars", about: "what a request costs stays below its bars", run: bars },
     Step { name: "docs", about: "the documentation builds without a warning", run: docs },
     Step {
         name: "features",
@@ -55,6 +56,11 @@ fn tests(gate: &mut Gate) -> Result<String> {
     let missing: Vec<_> = metadata.libraries().filter(|name| !seen.contains(name)).collect();
     ensure!(missing.is_empty(), "no doc tests were run for {}", missing.join(", "));
     Ok(note)
+}
+
+/// In a workspace of its own, with the release profile: instructions are counted as users would have them.
+fn bars(gate: &mut Gate) -> Result<String> {
+    gate.tests(&["--release", "--manifest-path", "benches/Cargo.toml"])
 }
 
 fn docs(gate: &mut Gate) -> Result<String> {

@@ -10,9 +10,8 @@ fn main() {
     let route = Route::parse(route).expect("a route");
     let runtime = runtime();
     let mut driver = runtime.block_on(driver(name));
-    let mut one = |number| {
-        allocation_counter::measure(|| runtime.block_on(driver.request(route, number))).count_total
-    };
+    let mut one =
+        |number| allocation_counter::measure(|| runtime.block_on(driver.request(route, number))).count_total;
     (0..100).map(&mut one).max();
     println!("{}", (0..32).map(&mut one).min().expect("some requests"));
 }

@@ -15,8 +15,11 @@ fn main() {
 }
 
 fn table(own: &str) {
-    let subjects: &[&str] =
-        if cfg!(feature = "peers") { &["dancecard", "tower-sessions", "axum_session"] } else { &["dancecard"] };
+    let subjects: &[&str] = if cfg!(feature = "peers") {
+        &["dancecard", "tower-sessions", "axum_session"]
+    } else {
+        &["dancecard"]
+    };
     println!("| route | library | allocations | instructions | ns |\n|---|---|---:|---:|---:|");
     for route in Route::ALL {
         let base = cost(own, "bare", route.bare());

@@ -25,7 +25,15 @@ fn main() {
 
 fn own(span: Duration) {
     let folder = tempfile::tempdir().expect("a folder");
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime");
     let store = SqliteStore::open(folder.path().join("sessions.db")).expect("a database");
-    runtime.block_on(load::print("dancecard, WAL, synchronous=FULL", ours::with_manager(SessionManager::new(store)), span));
+    runtime.block_on(load::print(
+        "dancecard, WAL, synchronous=FULL",
+        ours::with_manager(SessionManager::new(store)),
+        span,
+    ));
 }

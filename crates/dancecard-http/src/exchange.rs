@@ -151,9 +151,17 @@ impl Exchange {
     /// # Cancel safety
     /// A dropped future leaves the stored session as it was, or as it was to be.
     pub async fn finish(&self, status: u16, response: &mut impl ResponseHeaders) -> Result<()> {
-        if self.finish_now(status, response) {
-            return Ok(());
-        }
+        if self.finish_now(status, response) { Ok(()) } else { self.finish_rest(response).await }
+    }
+
+    /// What [`Exchange::finish_now`] left to do when it returned `false`.
+    ///
+    /// # Errors
+    /// Those of [`Exchange::finish`].
+    ///
+    /// # Cancel safety
+    /// That of [`Exchange::finish`].
+    pub async fn finish_rest(&self, response: &mut impl ResponseHeaders) -> Result<()> {
         let committed = self.http.0.manager.commit(&self.session).await?;
         self.write_headers(committed.token, response);
         Ok(())
