@@ -206,8 +206,8 @@ impl State {
     /// What is stored is known as far as the next decision needs it.
     pub(crate) fn is_read(&self) -> bool {
         match self.presence() {
-            Presence::Unloaded => false,
-            Presence::NoToken | Presence::Unknown => true,
+            Presence::Unloaded | Presence::Unknown => false,
+            Presence::NoToken => true,
             // What was written after `destroy` is looked at once that is done.
             Presence::Present | Presence::Absent | Presence::Gone => self.intent != Intent::Destroy,
         }
