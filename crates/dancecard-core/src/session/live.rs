@@ -6,9 +6,10 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::{Place, Session};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::id::RecordKey;
 use crate::manager::{SessionManager, Tokens};
+use crate::plan::Presence;
 use crate::record::Meta;
 
 /// Stays with a session after the response: for streams, server-sent events and websockets.
@@ -56,6 +57,9 @@ impl LiveSession {
     pub async fn check(&self) -> Result<Option<Meta>> {
         let session = self.open();
         let meta = session.meta().await?;
+        if session.shared.state().presence() == Presence::Unknown {
+            return Err(Error::new(ErrorKind::Unavailable, "check").with_retry(Retry::Safe));
+        }
         if let Some(key) = session.shared.state().key() {
             self.key.lock().clone_from(key);
         }
