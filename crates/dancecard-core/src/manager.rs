@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::clock::{Clock, SystemClock, Timestamp};
@@ -321,7 +322,9 @@ impl SessionManager {
     fn tell_with(&self, kind: EventKind, key: Option<&RecordKey>, error: Option<&Error>) {
         if let Some(observer) = &self.0.observer {
             let session = key.map(|key| self.fingerprint(key));
-            observer.on(&Event { kind, session, engine: self.0.store.engine(), error });
+            let event = Event { kind, session, engine: self.0.store.engine(), error };
+            // An observer that breaks must not keep a session alive that was to end. The panic was reported already.
+            let _ = catch_unwind(AssertUnwindSafe(|| observer.on(&event)));
         }
     }
 }

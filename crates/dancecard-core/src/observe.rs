@@ -99,7 +99,8 @@ pub struct Event<'a> {
     pub error: Option<&'a Error>,
 }
 
-/// Is told what happens. It must be quick: it runs inside the request, and never under a lock of the engine.
+/// Is told what happens. It must be quick: it runs inside the request, and never under a lock of the engine. If it
+/// panics, that stops nothing.
 ///
 /// ```
 /// use dancecard_core::{Event, EventKind, MemoryStore, Observer, SessionManager};
