@@ -182,7 +182,9 @@ impl Store for Probe {
     }
 
     fn list(&self, query: ListQuery) -> BoxStream<'_, Result<Entry>> {
-        match self.enter("list") {
+        let capabilities = self.0.capabilities;
+        let able = if query.principal.is_some() { capabilities.principal_index } else { capabilities.list };
+        match self.can(able, "list").and_then(|()| self.enter("list")) {
             Err(error) | Ok(Some(error)) => Box::pin(Failing(Some(error))),
             Ok(None) => self.0.store.list(query),
         }
