@@ -295,7 +295,9 @@ impl Delta {
     /// The commit happened: what was in its hand is done.
     pub(crate) fn drop_frozen(&mut self) {
         self.ops.drain(..self.frozen.min(self.ops.len()));
-        (self.frozen, self.layered) = (0, false);
+        // What came later is one layer.
+        self.layered &= self.frozen == 0;
+        self.frozen = 0;
         if self.ops.is_empty() {
             *self = Self::default();
         }
@@ -368,3 +370,6 @@ impl fmt::Debug for Change<'_> {
         f.debug_struct("Change").field("removes", &self.value().is_none()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

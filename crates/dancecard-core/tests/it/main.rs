@@ -5,16 +5,27 @@ mod house;
 #[cfg(test)]
 mod probe;
 
+#[cfg(test)]
 mod codecs;
+#[cfg(test)]
 mod ending;
+#[cfg(test)]
 mod failure;
+#[cfg(test)]
 mod leak;
+#[cfg(test)]
 mod lifetimes;
+#[cfg(test)]
 mod live;
 #[cfg(test)]
 mod memory;
+#[cfg(test)]
 mod namespaces;
+#[cfg(test)]
 mod observers;
+#[cfg(test)]
 mod principals;
+#[cfg(test)]
 mod rotation;
+#[cfg(test)]
 mod session;

@@ -8,8 +8,11 @@ use parking_lot::Mutex;
 use crate::house::{Browser, House, at_once, made_up};
 use crate::probe::When;
 
+/// Kind, session, engine, and whether there was an error.
+type Line = (EventKind, Option<Fingerprint>, &'static str, bool);
+
 #[derive(Debug, Clone, Default)]
-struct Diary(Arc<Mutex<Vec<(EventKind, Option<Fingerprint>, &'static str, bool)>>>);
+struct Diary(Arc<Mutex<Vec<Line>>>);
 
 impl Observer for Diary {
     fn on(&self, event: &Event<'_>) {

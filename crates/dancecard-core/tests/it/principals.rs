@@ -61,7 +61,7 @@ async fn a_device_says_when_it_was_last_seen() -> Result<()> {
 #[tokio::test]
 async fn the_list_of_all_has_each_living_session_once() -> Result<()> {
     let house = House::new();
-    let mut browsers = vec![house.member("ada").await?, house.visitor("a").await?];
+    let mut browsers = [house.member("ada").await?, house.visitor("a").await?];
     let session = browsers[0].open(&house);
     session.cycle_id()?;
     browsers[0].finish(&house, &session).await?;
