@@ -58,7 +58,7 @@ struct Run<'a> {
     ending: Ending,
     attempts: u32,
     lane: Option<MutexGuard<'a, ()>>,
-    guard: Option<Guard>,
+    guard: Option<Box<Guard>>,
     /// The old session was ended on the way.
     ended: bool,
 }
@@ -76,7 +76,7 @@ struct Step {
     now: Timestamp,
     old: Option<(RecordKey, Version)>,
     record: Option<Record>,
-    new: Option<(Token, RecordKey)>,
+    new: Option<Box<(Token, RecordKey)>>,
     principal: Option<Principal>,
     /// The handler asked for something to be stored.
     dirty: bool,
@@ -109,7 +109,7 @@ impl<'a> Run<'a> {
         let Some(who) = who.filter(|who| !self.guards(who)) else { return Ok(()) };
         let since = self.manager.now();
         let generation = Box::pin(self.manager.generation(&who)).await?;
-        self.guard = Some(Guard { who, generation, since });
+        self.guard = Some(Box::new(Guard { who, generation, since }));
         Ok(())
     }
 
@@ -131,7 +131,7 @@ impl<'a> Run<'a> {
         let old = state.present().map(|present| (present.key.clone(), present.versioned.version().clone()));
         let record = self.record(&state, plan, merged, now)?;
         let starts = matches!(plan, Plan::Create | Plan::Rotate | Plan::Renew);
-        let new = starts.then(|| self.manager.new_id()).transpose()?;
+        let new = starts.then(|| self.manager.new_id().map(Box::new)).transpose()?;
         if plan != Plan::Load {
             state.take_in_hand();
         }

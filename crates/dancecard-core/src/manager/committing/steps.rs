@@ -269,9 +269,10 @@ impl Run<'_> {
     }
 
     fn depart(&self, step: &mut Step) -> Result<(Arrival, Record)> {
-        let (Some((token, key)), Some(record)) = (step.new.take(), step.record.take()) else {
+        let (Some(new), Some(record)) = (step.new.take(), step.record.take()) else {
             return Err(incomplete());
         };
+        let (token, key) = *new;
         let (absolute_at, trace) = (record.meta.absolute_at(), self.trace(&record));
         Ok((Arrival { token, key, absolute_at, trace }, record))
     }
