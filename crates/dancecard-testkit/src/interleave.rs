@@ -12,7 +12,8 @@
 //! - nothing lives of a principal whose sessions were all ended, if its sign-in had begun by then;
 //! - a token that a client made up is never adopted;
 //! - a response leaves the cookie of a concurrent sign-in alone;
-//! - a limit of sessions per principal holds;
+//! - a limit of sessions per principal holds, and who ends the sessions of one ends no other's;
+//! - a request that is dropped half-way leaves the old state or the new one;
 //! - a handle is sealed after its response; calls are bounded; every task comes to its end.
 //!
 //! A broken promise is reported with the line that repeats it:
@@ -42,7 +43,7 @@ use history::{Event, History, Key, Seen, seen};
 use model::Model;
 use paced::{Inside, PacedStore, TwoStepStore};
 use promises::Aftermath;
-use scheduler::{Task, run, run_alone};
+use scheduler::{Task, give_up_after, run, run_alone};
 use script::{Plan, Scenario};
 use world::{NumberedIds, Tally, World, made_up};
 
@@ -192,6 +193,7 @@ struct Trial<S> {
     scenario: Scenario,
     random: Random,
     store: PacedStore<S>,
+    is_one_step: bool,
     inside: Inside,
     world: World,
 }
@@ -230,7 +232,8 @@ impl<S: Store> Trial<S> {
             .with_fingerprint_key([0; 32])
             .with_observer(tally.clone());
         let world = World::new(manager, history, clock, scenario.browsers.len());
-        Self { seed, scenario, random, store, inside, world }
+        let is_one_step = replacement == Replacement::Own;
+        Self { seed, scenario, random, store, is_one_step, inside, world }
     }
 
     fn run(&mut self) -> Result<usize, &'static str> {
@@ -264,6 +267,7 @@ impl<S: Store> Trial<S> {
             delivered: self.delivered(),
             calls,
             is_exact,
+            is_one_step: self.is_one_step,
             made_up: self.world.name(&made_up()),
         };
         promises::broken(&aftermath).or_else(|| match run_alone(self.read_back(&aftermath)) {
@@ -318,7 +322,13 @@ impl<S: Store> Trial<S> {
 fn task(world: &World, number: usize, plan: &Plan) -> Task {
     let world = world.clone();
     match plan.clone() {
-        Plan::Request { browser, steps } => Box::pin(world.request(browser, number, steps)),
+        Plan::Request { browser, steps, gives_up } => {
+            let request = Box::pin(world.request(browser, number, steps));
+            match gives_up {
+                Some(turns) => give_up_after(turns, request),
+                None => request,
+            }
+        }
         Plan::Operator(orders) => Box::pin(world.operate(orders)),
     }
 }

@@ -21,6 +21,8 @@ pub(super) struct Life {
     /// What it left behind when another key took its place, or when it ended.
     pub(super) marker: Option<Marker>,
     pub(super) signed_in: Option<SignIn>,
+    /// The place in the history at which it was retired, ended or lost.
+    pub(super) ended: Option<usize>,
     pub(super) by: usize,
 }
 
@@ -47,6 +49,8 @@ pub(super) struct Commit {
     /// The places of its first and its last call of the engine.
     pub(super) first_call: Option<usize>,
     pub(super) last_call: usize,
+    /// The request has seen a living session, and has not ended it itself.
+    pub(super) found_alive: bool,
 }
 
 /// What the replay found out.
@@ -58,6 +62,10 @@ pub(super) struct Model {
     pub(super) came_alive: BTreeSet<usize>,
     pub(super) faults: Vec<String>,
     open: BTreeMap<usize, Commit>,
+    /// The tasks whose request has seen a living session, and those that were just handed one, with its end: whether
+    /// it still lives is judged a moment later.
+    finders: BTreeSet<usize>,
+    handed: BTreeMap<usize, Timestamp>,
     /// Created, and not yet known whether as the successor of something.
     fresh: BTreeMap<Key, Seen>,
     gone: BTreeSet<Key>,
@@ -77,8 +85,13 @@ impl Model {
     fn step(&mut self, place: usize, event: &Event) {
         let task = event.task;
         self.note_call(task, place, &event.what);
+        if self.handed.remove(&task).is_some_and(|expires_at| event.at < expires_at) {
+            self.finders.insert(task);
+        }
         match &event.what {
-            What::Opened(_, Some(key)) => self.open_request(place, *key, event.at),
+            What::Opened(_, Some(key)) => self.open_request(task, place, *key, event.at),
+            What::Opened(_, None) => drop(self.finders.remove(&task)),
+            What::Loaded(key) => self.look(task, *key),
             What::Touched(key, at) => self.touch(*key, *at),
             What::Begun(wishes) => self.begin(task, place, wishes),
             What::Saved(result) => self.finish(event, place, result.map(|()| None), Cookie::Kept),
@@ -86,13 +99,13 @@ impl Model {
             What::Created(key, seen) => self.create(task, place, *key, seen),
             What::Updated(key, seen) => self.update(task, *key, seen),
             What::Overwritten(key, seen) => self.overwrite(task, place, *key, seen),
-            What::Retired(key, marker) => self.retire(task, *key, marker),
+            What::Retired(key, marker) => self.retire(task, place, *key, marker),
             What::Replaced(old, marker, new, seen) => {
                 self.create(task, place, *new, seen);
-                self.retire(task, *old, marker);
+                self.retire(task, place, *old, marker);
             }
-            What::Deleted(key) => self.delete(task, *key),
-            What::Purged(keys) => keys.iter().for_each(|key| self.lose(*key)),
+            What::Deleted(key) => self.delete(task, place, *key),
+            What::Purged(keys) => keys.iter().for_each(|key| self.lose(place, *key)),
             What::Wrong(what) => self.faults.push(format!("task {task}: {what}")),
             _ => {}
         }
@@ -107,11 +120,17 @@ impl Model {
     }
 
     /// A session that expires while the request runs is a matter of its own.
-    fn open_request(&mut self, place: usize, key: Key, now: Timestamp) {
+    fn open_request(&mut self, task: usize, place: usize, key: Key, now: Timestamp) {
+        self.finders.remove(&task);
         let soon = now.saturating_add(MOMENT);
         if self.lives.get(&key).is_some_and(|life| life.is_live && soon < life.expires_at) {
             self.came_alive.insert(place);
         }
+    }
+
+    fn look(&mut self, task: usize, key: Key) {
+        let found = self.lives.get(&key).filter(|life| life.is_live).map(|life| life.expires_at);
+        self.handed.extend(found.map(|expires_at| (task, expires_at)));
     }
 
     fn touch(&mut self, key: Key, at: Timestamp) {
@@ -132,6 +151,7 @@ impl Model {
             wrote: Vec::new(),
             first_call: None,
             last_call: place,
+            found_alive: false,
         };
         self.open.insert(task, commit);
     }
@@ -145,6 +165,10 @@ impl Model {
     ) {
         let Some(mut commit) = self.open.remove(&event.task) else { return };
         (commit.done, commit.done_at, commit.result, commit.cookie) = (place, event.at, result, cookie);
+        commit.found_alive = self.finders.contains(&event.task);
+        if commit.wishes.destroys {
+            self.finders.remove(&event.task);
+        }
         for key in commit.wrote.clone() {
             if let Some(seen) = self.fresh.remove(&key) {
                 self.expect(key, &seen, &commit.wishes.apply(&Data::new()), commit.wishes.sign_in);
@@ -174,6 +198,7 @@ impl Model {
                 is_live: true,
                 marker: None,
                 signed_in: signs_in.then_some(SignIn { looked, stored: place }),
+                ended: None,
                 by: task,
             },
         );
@@ -209,10 +234,11 @@ impl Model {
         }
     }
 
-    fn retire(&mut self, task: usize, key: Key, marker: &Marker) {
+    fn retire(&mut self, task: usize, place: usize, key: Key, marker: &Marker) {
         let Some(old) = self.lives.get_mut(&key) else { return };
         let (base, was_live) = (old.clone(), old.is_live);
         old.is_live = false;
+        old.ended.get_or_insert(place);
         if was_live || old.marker.is_none() {
             old.marker = Some(marker.clone());
         }
@@ -257,18 +283,19 @@ impl Model {
     }
 
     /// A replacement that did not happen takes its successor back.
-    fn delete(&mut self, task: usize, key: Key) {
+    fn delete(&mut self, task: usize, place: usize, key: Key) {
         if let Some(commit) = self.open.get_mut(&task) {
             commit.wrote.retain(|other| *other != key);
         }
         self.fresh.remove(&key);
-        self.lose(key);
+        self.lose(place, key);
     }
 
-    fn lose(&mut self, key: Key) {
+    fn lose(&mut self, place: usize, key: Key) {
         self.gone.insert(key);
         if let Some(life) = self.lives.get_mut(&key) {
             life.is_live = false;
+            life.ended.get_or_insert(place);
         }
     }
 

@@ -19,10 +19,21 @@ pub(super) struct Aftermath<'a> {
     pub(super) delivered: BTreeSet<Key>,
     pub(super) calls: usize,
     pub(super) is_exact: bool,
+    /// A replacement is one step, so nobody sees a session under two ids.
+    pub(super) is_one_step: bool,
     pub(super) made_up: Key,
 }
 
 impl Aftermath<'_> {
+    /// What a client that gave up has left behind is nobody's: it was told no id, and nobody knows how it ended.
+    fn is_given_up(&self, task: usize) -> bool {
+        self.scenario.tasks.get(task).is_some_and(Plan::gives_up)
+    }
+
+    fn is_left_behind(&self, key: &Key) -> bool {
+        self.model.lives.get(key).is_some_and(|life| self.is_given_up(life.by))
+    }
+
     /// What a client reads that still holds the token of a key.
     pub(super) fn readable(&self, key: Key) -> Option<&Data> {
         let mut key = key;
@@ -41,12 +52,16 @@ impl Aftermath<'_> {
 pub(super) fn broken(aftermath: &Aftermath<'_>) -> Option<String> {
     let always: [fn(&Aftermath<'_>) -> Option<String>; 4] =
         [first_fault, nothing_made_up, bounded_calls, outcomes_are_true];
-    let with_conditions: [fn(&Aftermath<'_>) -> Option<String>; 7] = [
+    let with_conditions: [fn(&Aftermath<'_>) -> Option<String>; 11] = [
+        the_gone_stay_gone,
         stored_as_modelled,
         every_live_id_was_told,
         destroyed_stays_dead,
         ended_stays_dead,
         end_all_ends_all,
+        others_are_left_alone,
+        kept_ones_stay,
+        sign_ins_know_their_end,
         cookies_are_left_alone,
         limits_hold,
     ];
@@ -106,6 +121,13 @@ fn judge(commit: &Commit) -> Option<String> {
     lost.then(|| format!("changes were lost, and the outcome is {:?}", commit.result))
 }
 
+/// Who found a living session and lost it is signed out: it begins no other one unasked.
+fn the_gone_stay_gone(after: &Aftermath<'_>) -> Option<String> {
+    let anew = |commit: &&Commit| commit.found_alive && commit.result == Ok(Some(Outcome::Created));
+    let commit = after.model.commits.iter().filter(anew).find(|commit| !signed_in_or_out(after, commit))?;
+    Some(format!("task {} began a session in the place of one that had ended", commit.task))
+}
+
 /// The engine holds exactly the sessions of the model, as the model has them.
 fn stored_as_modelled(after: &Aftermath<'_>) -> Option<String> {
     for (key, seen) in &after.alive {
@@ -132,7 +154,8 @@ fn every_live_id_was_told(after: &Aftermath<'_>) -> Option<String> {
         let by = after.model.lives.get(key).map(|life| life.by);
         after.model.commits.iter().any(|commit| Some(commit.task) == by && commit.result.is_err())
     };
-    let stray = after.alive.keys().find(|key| !after.delivered.contains(key) && !failed(key))?;
+    let is_stray = |key: &&Key| !after.delivered.contains(key) && !failed(key) && !after.is_left_behind(key);
+    let stray = after.alive.keys().find(is_stray)?;
     Some(format!("{stray:?} is alive, and nobody was told its id"))
 }
 
@@ -226,9 +249,70 @@ fn end_all_ends_all(after: &Aftermath<'_>) -> Option<String> {
         for (key, _) in after.alive.iter().filter(|(_, seen)| seen.principal.as_ref() == Some(who)) {
             let Some(sign_in) = after.model.lives.get(key).and_then(|life| life.signed_in) else { continue };
             let before = sign_in.looked < begun || last_look.is_some_and(|look| sign_in.stored < look);
-            if before && !keep.contains(key) && !own(key) {
+            if before && !keep.contains(key) && !own(key) && !after.is_left_behind(key) {
                 return Some(format!("{key:?} is alive after {call:?}"));
             }
+        }
+    }
+    None
+}
+
+/// The sessions that a call ended itself, with the places at which it did.
+fn ended_by<'a>(after: &'a Aftermath<'_>, begun: usize, done: usize) -> impl Iterator<Item = Key> + 'a {
+    let task = after.events[begun].task;
+    let own = after.events[begun..done].iter().filter(move |event| event.task == task);
+    own.filter_map(|event| match &event.what {
+        What::Retired(key, marker) if marker.successor.is_none() => Some(*key),
+        _ => None,
+    })
+}
+
+/// Who may end the sessions of one principal ends no other's, also not by following a rotation.
+fn others_are_left_alone(after: &Aftermath<'_>) -> Option<String> {
+    for (begun, call, done, _) in calls(after) {
+        let (Call::EndOne(who, _)
+        | Call::EndAll(who)
+        | Call::EndOthers(who, _)
+        | Call::SignOutOthers(who, _)) = call
+        else {
+            continue;
+        };
+        let of = |key: &Key| after.model.lives.get(key).and_then(|life| life.principal.as_ref());
+        let others = |key: &Key| after.model.lives.contains_key(key) && of(key) != Some(who);
+        if let Some(key) = ended_by(after, begun, done).find(others) {
+            return Some(format!("{key:?} is of {:?} and was ended by {call:?}", of(&key)));
+        }
+    }
+    None
+}
+
+/// The session that is to stay stays, though it gets a new id at the same time.
+fn kept_ones_stay(after: &Aftermath<'_>) -> Option<String> {
+    for (begun, call, done, returned) in calls(after).filter(|_| after.is_one_step) {
+        let Call::EndOthers(_, Some(keep)) = call else { continue };
+        let kept = after.model.lineage(*keep, Some(returned.at));
+        if let Some(key) = ended_by(after, begun, done).find(|key| kept.contains(key)) {
+            return Some(format!("{key:?} was to stay and was ended by {call:?}"));
+        }
+    }
+    None
+}
+
+/// With a limit, a sign-in looks at all sessions once it is stored. If its own is not there any more, it says so.
+fn sign_ins_know_their_end(after: &Aftermath<'_>) -> Option<String> {
+    after.scenario.limit?;
+    let stands = |commit: &&Commit| {
+        commit.wishes.sign_in.is_some()
+            && matches!(commit.result, Ok(Some(Outcome::Created | Outcome::Rotated)))
+    };
+    for commit in after.model.commits.iter().filter(stands) {
+        let key = commit.wrote.last()?;
+        let ended = after.model.lives.get(key).and_then(|life| life.ended);
+        let own = after.events.iter().enumerate().take(commit.done).skip(commit.begun);
+        let mut looks =
+            own.filter(|(_, event)| event.task == commit.task && matches!(event.what, What::Listed));
+        if looks.any(|(place, _)| ended.is_some_and(|ended| ended < place)) {
+            return Some(format!("task {} signed in to {key:?}, which had been ended", commit.task));
         }
     }
     None
@@ -325,7 +409,7 @@ fn signed_in_or_out(after: &Aftermath<'_>, commit: &Commit) -> bool {
 
 /// With a limit, a principal never has more sessions once everything is done.
 fn limits_hold(after: &Aftermath<'_>) -> Option<String> {
-    let limit = after.scenario.limit?;
+    let limit = after.scenario.limit.filter(|_| !after.scenario.tasks.iter().any(Plan::gives_up))?;
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for who in after.alive.values().filter_map(|seen| seen.principal.as_deref()) {
         *counts.entry(who).or_default() += 1;

@@ -99,6 +99,20 @@ pub(super) fn run(
     Err("no progress: too many turns")
 }
 
+/// A task that is dropped, wherever it is, when it has had so many turns.
+pub(super) fn give_up_after(turns: usize, task: Task) -> Task {
+    let (mut task, mut left) = (Some(task), turns);
+    Box::pin(std::future::poll_fn(move |context| {
+        left = left.saturating_sub(1);
+        let polled = task.as_mut().map_or(Poll::Ready(()), |task| task.as_mut().poll(context));
+        if left == 0 {
+            task = None;
+            return Poll::Ready(());
+        }
+        polled
+    }))
+}
+
 /// The output of a future that has nothing to wait for.
 pub(super) fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
     match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {

@@ -28,6 +28,12 @@ pub(super) struct Scenario {
     pub(super) tasks: Vec<Plan>,
 }
 
+impl Plan {
+    pub(super) fn gives_up(&self) -> bool {
+        matches!(self, Self::Request { gives_up: Some(_), .. })
+    }
+}
+
 /// How a browser begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Start {
@@ -39,7 +45,12 @@ pub(super) enum Start {
 
 #[derive(Debug, Clone)]
 pub(super) enum Plan {
-    Request { browser: usize, steps: Vec<Step> },
+    /// A client may give up after so many turns of its request.
+    Request {
+        browser: usize,
+        steps: Vec<Step>,
+        gives_up: Option<usize>,
+    },
     Operator(Vec<Order>),
 }
 
@@ -119,7 +130,8 @@ fn plan(random: &mut Random, browsers: usize) -> Plan {
         return Plan::Operator((0..1 + random.below(2)).map(|_| order(random, browsers)).collect());
     }
     let browser = random.below(browsers);
-    Plan::Request { browser, steps: (0..1 + random.below(5)).map(|_| step(random)).collect() }
+    let gives_up = random.chance(60).then(|| 1 + random.below(16));
+    Plan::Request { browser, steps: (0..1 + random.below(5)).map(|_| step(random)).collect(), gives_up }
 }
 
 fn order(random: &mut Random, browsers: usize) -> Order {
