@@ -343,6 +343,24 @@ async fn a_sign_in_that_was_under_way_does_not_survive_the_end_of_all() -> Resul
     Ok(())
 }
 
+/// The mark of an "end all" stays for a day. A sign-in that takes longer can't tell whether there was one.
+#[tokio::test]
+async fn a_sign_in_that_takes_a_day_is_undone() -> Result<()> {
+    let house = House::new();
+    let mut browser = Browser::default();
+    let session = browser.open(&house);
+    session.sign_in("ada")?;
+    let other = house.clone();
+    house.store.before(1, move || {
+        at_once(other.manager.end_all(&ada())).expect("they end");
+        other.wait(24 * 3600);
+        at_once(other.manager.purge_expired(10)).expect("it is purged");
+    });
+    assert_eq!(browser.finish(&house, &session).await?.outcome, Outcome::Undone);
+    assert_eq!(house.live().await, 0);
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_saved_sign_in_that_is_undone_is_an_error() -> Result<()> {
     let house = House::new();

@@ -247,6 +247,45 @@ async fn who_always_loses_is_told_so() -> Result<()> {
     Ok(())
 }
 
+/// Whoever lost once waits until it is alone, so that few attempts do for any number of writers in one process.
+#[tokio::test]
+async fn many_writers_at_once_need_few_attempts() -> Result<()> {
+    let house = House::with(Policy::default().with_max_attempts(4));
+    let browser = house.visitor("n").await?;
+    house.store.give_way();
+    let tasks: Vec<_> = (0..48)
+        .map(|_| {
+            let (house, session) = (house.clone(), browser.open(&house));
+            tokio::spawn(async move {
+                session.update("n", |n: &mut i64| *n += 1)?;
+                house.manager.commit(&session).await
+            })
+        })
+        .collect();
+    for task in tasks {
+        assert_eq!(task.await.expect("no panic")?.outcome, Outcome::Updated);
+    }
+    house.store.calls();
+    assert_eq!(browser.sees(&house, "n").await?, Some(49));
+    Ok(())
+}
+
+/// The session was read alive, expired, and was reclaimed, before the write came.
+#[tokio::test]
+async fn a_write_to_a_session_that_was_reclaimed_begins_no_other() -> Result<()> {
+    let house = House::new();
+    let mut browser = house.visitor("a").await?;
+    let session = browser.open(&house);
+    session.set("b", session.get("a").await?.unwrap_or(0) + 1)?;
+    house.wait(3600);
+    assert_eq!(house.manager.purge_expired(10).await?, 1);
+    let committed = browser.finish(&house, &session).await?;
+    assert_eq!(committed.outcome, Outcome::Dropped);
+    assert!(matches!(committed.token, TokenAction::Keep));
+    assert!(house.store.memory().is_empty());
+    Ok(())
+}
+
 #[tokio::test]
 async fn by_choice_a_conflict_is_an_error() -> Result<()> {
     let house = House::with(Policy::default().with_conflict(ConflictPolicy::Reject));

@@ -25,6 +25,7 @@ struct Plan {
     faults: Vec<Fault>,
     interludes: Vec<(usize, Interlude)>,
     hangs: Vec<(usize, When)>,
+    gives_way: bool,
 }
 
 type Interlude = Box<dyn FnOnce() + Send>;
@@ -84,6 +85,11 @@ impl Probe {
         (0..64).for_each(|call| self.fail(call, When::Before));
     }
 
+    /// Lets other tasks run before and after every call.
+    pub(crate) fn give_way(&self) {
+        self.0.plan.lock().gives_way = true;
+    }
+
     /// Lets a call never return, so that its caller can only give up.
     pub(crate) fn hang(&self, call: usize, when: When) {
         self.0.plan.lock().hangs.push((call, when));
@@ -118,16 +124,22 @@ impl Probe {
     async fn run<T>(&self, name: &'static str, call: impl Future<Output = Result<T>>) -> Result<T> {
         let number = self.0.plan.lock().calls.len();
         let late = self.enter(name)?;
-        self.hang_if_told(number, When::Before).await;
+        self.pause_if_told(number, When::Before).await;
         let done = call.await?;
-        self.hang_if_told(number, When::After).await;
+        self.pause_if_told(number, When::After).await;
         late.map_or(Ok(done), Err)
     }
 
-    async fn hang_if_told(&self, call: usize, when: When) {
-        let told = self.0.plan.lock().hangs.contains(&(call, when));
-        if told {
+    async fn pause_if_told(&self, call: usize, when: When) {
+        let (gives_way, hangs) = {
+            let plan = self.0.plan.lock();
+            (plan.gives_way, plan.hangs.contains(&(call, when)))
+        };
+        if hangs {
             std::future::pending::<()>().await;
+        }
+        if gives_way {
+            tokio::task::yield_now().await;
         }
     }
 

@@ -383,6 +383,33 @@ async fn a_session_that_nobody_used_is_sealed_too() -> Result<()> {
     Ok(())
 }
 
+/// What adapters ask first: most responses are decided without the engine, and sealed all the same.
+#[tokio::test]
+async fn most_responses_are_decided_at_once() -> Result<()> {
+    let house = House::new();
+    let browser = house.visitor("a").await?;
+    let unused = browser.open(&house);
+    assert!(unused.commit_now().is_some_and(|committed| committed.outcome == Outcome::Unchanged));
+    let read = browser.open(&house);
+    read.get::<i64>("a").await?;
+    assert!(read.commit_now().is_some_and(|committed| matches!(committed.token, TokenAction::Keep)));
+    let stranger = Browser { cookie: Some(made_up()) }.open(&house);
+    stranger.get::<i64>("a").await?;
+    assert!(stranger.commit_now().is_some_and(|committed| matches!(committed.token, TokenAction::Forget)));
+    for session in [unused, read, stranger] {
+        assert_eq!(session.status(), Status::Sealed);
+        assert_eq!(session.set("a", 3).unwrap_err().kind(), ErrorKind::Sealed);
+    }
+
+    let written = browser.open(&house);
+    written.set("a", 2)?;
+    assert!(written.commit_now().is_none());
+    assert_eq!(written.set("a", 3).unwrap_err().kind(), ErrorKind::Sealed);
+    assert_eq!(house.manager.commit(&written).await?.outcome, Outcome::Updated);
+    assert_eq!(browser.sees(&house, "a").await?, Some(2));
+    Ok(())
+}
+
 #[tokio::test]
 async fn save_stores_early_and_the_response_stores_the_rest() -> Result<()> {
     let (house, mut browser) = (House::new(), Browser::default());
