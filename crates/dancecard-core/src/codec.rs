@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::delta::Changes;
+use crate::delta::{Change, Changes};
 use crate::document::{self, Builder, Document};
 use crate::error::Result;
 use crate::record::CodecTag;
@@ -74,55 +74,58 @@ impl Codec for JsonCodec {
                 Document::expect(&adopted)?
             }
         };
-        if stored.is_some() && changes_nothing(base, changes)? {
+        let mut merged = Merged::of(base, changes)?;
+        merged.changed |= changes.clears() && !base.is_empty();
+        if stored.is_some() && !merged.changed {
             return Ok(None);
         }
-        merge(base, changes).map(Some)
+        let payload = merged.members.build()?;
+        // What was cleared may have been set again to what it was.
+        Ok((!changes.clears() || Some(payload.as_slice()) != stored).then_some(payload))
     }
 }
 
-fn changes_nothing(base: Document<'_>, changes: Changes<'_>) -> Result<bool> {
-    if changes.clears() && !base.is_empty() {
-        return Ok(merge(base, changes)? == merge(base, crate::delta::Delta::default().changes())?);
-    }
-    for change in changes.iter() {
-        let found = base.find_same(change.hash(), change.quoted_key())?;
-        if found.map(|member| member.value()) != change.value() {
-            return Ok(false);
+/// A document with changes made to it, not written down yet, and whether they changed anything.
+struct Merged<'a> {
+    members: Builder<'a>,
+    changed: bool,
+}
+
+impl<'a> Merged<'a> {
+    fn of(base: Document<'a>, changes: Changes<'a>) -> Result<Self> {
+        let base = if changes.clears() { Document::expect(document::EMPTY)? } else { base };
+        let mut merged = Self { members: Builder::default(), changed: false };
+        let mut met = 0;
+        for member in base.members() {
+            let member = member?;
+            let change = changes.iter().find(|change| is_same(change, &member));
+            met += usize::from(change.is_some());
+            merged.keep_or_change(member, change);
         }
+        if met < changes.iter().count() {
+            merged.append_new(base, changes)?;
+        }
+        Ok(merged)
     }
-    Ok(true)
-}
 
-fn merge<'a>(base: Document<'a>, changes: Changes<'a>) -> Result<Vec<u8>> {
-    let base = if changes.clears() { Document::expect(document::EMPTY)? } else { base };
-    let mut merged = Builder::default();
-    let mut met = 0;
-    for member in base.members() {
-        let member = member?;
-        match changes.iter().find(|change| change.hash() == member.hash && is_same(change, &member)) {
-            None => merged.push(member.hash, member.text),
-            Some(change) => {
-                met += 1;
-                change.member().into_iter().for_each(|text| merged.push(member.hash, text));
+    fn keep_or_change(&mut self, member: document::Member<'a>, change: Option<Change<'a>>) {
+        let text = change.map_or(Some(member.text), |change| change.member());
+        self.changed |= change.is_some_and(|change| change.value() != Some(member.value()));
+        text.into_iter().for_each(|text| self.members.push(member.hash, text));
+    }
+
+    fn append_new(&mut self, base: Document<'_>, changes: Changes<'a>) -> Result<()> {
+        for change in changes.iter() {
+            let Some(text) = change.member() else { continue };
+            if base.find_same(change.hash(), change.quoted_key())?.is_none() {
+                self.members.push(change.hash(), text);
+                self.changed = true;
             }
         }
+        Ok(())
     }
-    if met < changes.iter().count() {
-        append_new(&mut merged, base, changes)?;
-    }
-    merged.build()
 }
 
-fn append_new<'a>(merged: &mut Builder<'a>, base: Document<'_>, changes: Changes<'a>) -> Result<()> {
-    for change in changes.iter() {
-        if base.find_same(change.hash(), change.quoted_key())?.is_none() {
-            change.member().into_iter().for_each(|text| merged.push(change.hash(), text));
-        }
-    }
-    Ok(())
-}
-
-fn is_same(change: &crate::delta::Change<'_>, member: &document::Member<'_>) -> bool {
-    document::same_name(change.quoted_key(), member.quoted_key())
+fn is_same(change: &Change<'_>, member: &document::Member<'_>) -> bool {
+    change.hash() == member.hash && document::same_name(change.quoted_key(), member.quoted_key())
 }

@@ -195,7 +195,7 @@ impl<'a> Builder<'a> {
 
     /// # Errors
     /// [`ErrorKind::TooLarge`] above four gigabytes, where offsets would no longer fit.
-    pub(crate) fn build(self) -> Result<Vec<u8>> {
+    pub(crate) fn build(&self) -> Result<Vec<u8>> {
         let count = self.members.len();
         let length = 2 + self.bytes + count.saturating_sub(1);
         let text_length =
