@@ -30,6 +30,7 @@ pub(super) struct Seen {
     pub(super) data: Option<Data>,
     pub(super) principal: Option<String>,
     pub(super) expires_at: Timestamp,
+    pub(super) absolute_at: Timestamp,
 }
 
 /// A marker that a session leaves behind.
@@ -154,7 +155,8 @@ impl History {
 
 pub(super) fn seen(meta: &Meta, payload: &[u8]) -> Seen {
     let principal = meta.principal().map(|who| who.as_str().to_owned());
-    Seen { data: read(payload), principal, expires_at: meta.expires_at().min(meta.absolute_at()) }
+    let absolute_at = meta.absolute_at();
+    Seen { data: read(payload), principal, expires_at: meta.expires_at().min(absolute_at), absolute_at }
 }
 
 fn read(payload: &[u8]) -> Option<Data> {

@@ -17,6 +17,7 @@ pub(super) struct Life {
     pub(super) data: Data,
     pub(super) principal: Option<String>,
     pub(super) expires_at: Timestamp,
+    absolute_at: Timestamp,
     pub(super) is_live: bool,
     /// What it left behind when another key took its place, or when it ended.
     pub(super) marker: Option<Marker>,
@@ -46,7 +47,7 @@ pub(super) struct Commit {
     pub(super) cookie: Cookie,
     /// The live records that it wrote, but for those that it took back.
     pub(super) wrote: Vec<Key>,
-    /// The places of its first and its last call of the engine.
+    /// The places of its first call of the engine, and of the last one of its request so far.
     pub(super) first_call: Option<usize>,
     pub(super) last_call: usize,
     /// The request has seen a living session, and has not ended it itself.
@@ -66,6 +67,7 @@ pub(super) struct Model {
     /// it still lives is judged a moment later.
     finders: BTreeSet<usize>,
     handed: BTreeMap<usize, Timestamp>,
+    last_calls: BTreeMap<usize, usize>,
     /// Created, and not yet known whether as the successor of something.
     fresh: BTreeMap<Key, Seen>,
     gone: BTreeSet<Key>,
@@ -112,10 +114,22 @@ impl Model {
     }
 
     fn note_call(&mut self, task: usize, place: usize, what: &What) {
-        let is_note = matches!(what, What::Begun(_) | What::Saved(_) | What::Done(..) | What::Wrong(_));
-        if let Some(commit) = self.open.get_mut(&task).filter(|_| !is_note) {
+        let is_call = !matches!(
+            what,
+            What::Opened(..)
+                | What::Begun(_)
+                | What::Saved(_)
+                | What::Done(..)
+                | What::Called(_)
+                | What::Returned(_)
+                | What::Wrong(_)
+        );
+        if !is_call {
+            return;
+        }
+        self.last_calls.insert(task, place);
+        if let Some(commit) = self.open.get_mut(&task) {
             commit.first_call.get_or_insert(place);
-            commit.last_call = place;
         }
     }
 
@@ -135,7 +149,7 @@ impl Model {
 
     fn touch(&mut self, key: Key, at: Timestamp) {
         if let Some(life) = self.lives.get_mut(&key) {
-            life.expires_at = life.expires_at.max(at);
+            life.expires_at = life.expires_at.max(at.min(life.absolute_at));
         }
     }
 
@@ -165,6 +179,7 @@ impl Model {
     ) {
         let Some(mut commit) = self.open.remove(&event.task) else { return };
         (commit.done, commit.done_at, commit.result, commit.cookie) = (place, event.at, result, cookie);
+        commit.last_call = self.last_calls.get(&event.task).copied().unwrap_or(commit.begun);
         commit.found_alive = self.finders.contains(&event.task);
         if commit.wishes.destroys {
             self.finders.remove(&event.task);
@@ -195,6 +210,7 @@ impl Model {
                 data: seen.data.clone().unwrap_or_default(),
                 principal: seen.principal.clone(),
                 expires_at: seen.expires_at,
+                absolute_at: seen.absolute_at,
                 is_live: true,
                 marker: None,
                 signed_in: signs_in.then_some(SignIn { looked, stored: place }),
@@ -216,7 +232,7 @@ impl Model {
         let expected = wishes.apply(&life.data);
         let principal = life.principal.clone();
         life.data = seen.data.clone().unwrap_or_default();
-        life.expires_at = seen.expires_at;
+        (life.expires_at, life.absolute_at) = (seen.expires_at, seen.absolute_at);
         self.expect(key, seen, &expected, principal.as_deref());
     }
 
