@@ -10,7 +10,7 @@ use super::env::Env;
 use super::expect::{absent, fresh, present, same, that};
 use super::replace::Rotation;
 use super::subject::BoxFuture;
-use super::tasks::{at_once, won};
+use super::tasks::{at_once, pause, won};
 use crate::failure::{Failure, Outcome};
 
 area! {
@@ -74,7 +74,7 @@ async fn increment(store: SharedStore, key: RecordKey, record: Record, times: us
         let found = store.load(&key).await?.ok_or_else(|| Failure::new("the counter", "no record"))?;
         let next = counted(found.payload())? + 1;
         // An engine that answers at once would let nobody in between.
-        tokio::task::yield_now().await;
+        pause(1 + left % 3).await;
         let record = Record::new(record.meta.clone(), next.to_string().into_bytes());
         left -=
             usize::from(won(store.write(&key, record, WriteMode::Update(found.version().clone())).await)?);
@@ -161,19 +161,19 @@ async fn update_until_gone(
     record: Record,
     gone: Arc<AtomicBool>,
 ) -> Outcome {
-    loop {
+    for round in 0.. {
         let deleted = gone.load(Ordering::SeqCst);
-        let Some(found) = store.load(&key).await? else { return Ok(()) };
+        let Some(found) = store.load(&key).await? else { break };
         that(!deleted, "no record after the delete", "a record")?;
+        pause(round % 3).await;
         won(store.write(&key, record.clone(), WriteMode::Update(found.version().clone())).await)?;
-        tokio::task::yield_now().await;
+        pause(1).await;
     }
+    Ok(())
 }
 
 async fn delete_later(store: SharedStore, key: RecordKey, pauses: usize, gone: Arc<AtomicBool>) -> Outcome {
-    for _ in 0..pauses {
-        tokio::task::yield_now().await;
-    }
+    pause(pauses).await;
     store.delete(&key).await?;
     gone.store(true, Ordering::SeqCst);
     Ok(())

@@ -9,7 +9,7 @@ use super::env::{DAY, Env, HOUR, MINUTE};
 use super::expect::{lists_of, present, same, that};
 use super::poll::{collect, next};
 use super::subject::BoxFuture;
-use super::tasks::{at_once, won};
+use super::tasks::{at_once, pause, won};
 use crate::failure::{Failure, Outcome};
 
 area! {
@@ -38,14 +38,14 @@ async fn overwrite(store: SharedStore, key: RecordKey, records: Vec<Record>) -> 
 }
 
 async fn read(store: SharedStore, key: RecordKey, records: Vec<Record>, times: usize) -> Outcome {
-    for _ in 0..times {
+    for round in 0..times {
         let found = store.load(&key).await?.ok_or_else(|| Failure::new("a record, as throughout", "none"))?;
         let number = found.payload().first().copied().unwrap_or_default();
         let whole = records
             .get(usize::from(number))
             .is_some_and(|record| found.payload() == record.payload && found.meta() == record.meta);
         that(whole, "one of the records that were written", "a mixture")?;
-        tokio::task::yield_now().await;
+        pause(round % 3).await;
     }
     Ok(())
 }
@@ -75,8 +75,8 @@ async fn touches_defeat_no_writer(env: &Env) -> Outcome {
     let writer = |mut version: Version| {
         let (store, key, record) = (store.clone(), key.clone(), env.record("written"));
         async move {
-            for _ in 0..100 {
-                tokio::task::yield_now().await;
+            for round in 0..100 {
+                pause(round % 3).await;
                 version = store.write(&key, record.clone(), WriteMode::Update(version)).await?;
             }
             Outcome::Ok(())
@@ -85,9 +85,9 @@ async fn touches_defeat_no_writer(env: &Env) -> Outcome {
     let toucher = || {
         let (store, key, at) = (store.clone(), key.clone(), env.later(DAY));
         async move {
-            for _ in 0..100 {
+            for round in 0..100 {
                 same("touch of a record says", store.touch(&key, at).await?, true)?;
-                tokio::task::yield_now().await;
+                pause(round % 2).await;
             }
             Outcome::Ok(())
         }
@@ -131,9 +131,7 @@ async fn expired(env: &Env, store: &SharedStore, count: usize) -> Outcome<Vec<(R
 
 /// Waits for its turn, two in each round of the runtime, and then acts.
 async fn in_turn(number: usize, key: RecordKey, act: BoxFuture<'static, Outcome<bool>>) -> Outcome<Answers> {
-    for _ in 0..number / 2 {
-        tokio::task::yield_now().await;
-    }
+    pause(number / 2).await;
     Ok(vec![(key, act.await?)])
 }
 
