@@ -30,6 +30,7 @@ mod plan;
 mod policy;
 mod record;
 mod session;
+mod settings;
 mod store;
 
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
@@ -44,4 +45,5 @@ pub use plan::{Facts, Intent, Plan, Presence, plan};
 pub use policy::{AtLimit, ConflictPolicy, FailurePolicy, Lifetime, Policy};
 pub use record::{CodecTag, Entry, Meta, Principal, Record, Stored, Version, Versioned};
 pub use session::{LiveSession, Loaded, Session, Status, Typed};
+pub use settings::{EngineUrl, Setting, percent_decode};
 pub use store::{BoxStream, Capabilities, Immediate, ListQuery, SharedStore, Store, Support, WriteMode};

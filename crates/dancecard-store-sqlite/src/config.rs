@@ -1,19 +1,21 @@
 //! How the engine is set up: in code, from a configuration file, or from a URL.
 
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
-use dancecard_core::{Error, ErrorKind, Result};
+use dancecard_core::{EngineUrl, Error, ErrorKind, Result, Setting, percent_decode};
 use serde::{Deserialize, Serialize};
 
-use crate::error;
+use crate::error::{self, ENGINE};
 
 /// What SQLite accepts in one row, less room for the other columns.
 const LARGEST_PAYLOAD: usize = 999_000_000;
 const LONGEST_QUEUE: usize = 1 << 20;
 const MOST_READERS: usize = 64;
 const LONGEST_TIMEOUT_MS: u64 = 3_600_000;
+
+const SETTINGS: &[&str] =
+    &["path", "synchronous", "busy_timeout_ms", "readers", "queue", "batch", "max_payload", "max_size"];
 
 /// How an engine is set up. Every setting has a default, so that `Config::default()` works as it is.
 ///
@@ -59,6 +61,8 @@ pub enum Synchronous {
 }
 
 impl Synchronous {
+    const WORDS: &[(&str, Self)] = &[("full", Self::Full), ("normal", Self::Normal)];
+
     pub(crate) fn as_pragma(self) -> &'static str {
         match self {
             Self::Full => "FULL",
@@ -97,27 +101,32 @@ impl Config {
     /// [`ErrorKind::Config`] for another scheme, an unknown setting or an unreadable value. The message names the
     /// setting.
     pub fn from_url(url: &str) -> Result<Self> {
-        let rest = url.strip_prefix("sqlite:").ok_or_else(|| refuse("the URL must begin with `sqlite:`"))?;
-        let (path, settings) = rest.split_once('?').unwrap_or((rest, ""));
-        let path = decode(path.strip_prefix("//").unwrap_or(path));
-        let mut config = Self::new(path.ok_or_else(|| refuse("the path in the URL is not readable"))?);
-        for setting in settings.split('&').filter(|setting| !setting.is_empty()) {
-            let (name, value) = setting.split_once('=').unwrap_or((setting, ""));
-            config.set(name, value)?;
+        let url = EngineUrl::parse(ENGINE, url)?;
+        if url.scheme() != "sqlite" {
+            return Err(refuse("the URL must begin with `sqlite:`"));
         }
+        let path = url.location();
+        let path = percent_decode(path.strip_prefix("//").unwrap_or(path));
+        let mut config = Self::new(path.ok_or_else(|| refuse("the path in the URL is not readable"))?);
+        url.settings().try_for_each(|setting| config.set(&setting))?;
         Ok(config)
     }
 
-    fn set(&mut self, name: &str, value: &str) -> Result<()> {
-        match name {
-            "synchronous" => self.synchronous = value.parse()?,
-            "busy_timeout_ms" => self.busy_timeout_ms = number(name, value)?,
-            "readers" => self.readers = number(name, value)?,
-            "queue" => self.queue = number(name, value)?,
-            "batch" => self.batch = number(name, value)?,
-            "max_payload" => self.max_payload = number(name, value)?,
-            "max_size" => self.max_size = Some(number(name, value)?),
-            _ => return Err(refuse(format!("there is no setting `{name}`"))),
+    /// Changes one setting, the way a URL or a configuration map gives it. Its name is that of the field.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] for an unknown setting or an unreadable value.
+    pub fn set(&mut self, setting: &Setting<'_>) -> Result<()> {
+        match setting.name() {
+            "path" => self.path = setting.text().into(),
+            "synchronous" => self.synchronous = setting.choice(Synchronous::WORDS)?,
+            "busy_timeout_ms" => self.busy_timeout_ms = setting.number()?,
+            "readers" => self.readers = setting.number()?,
+            "queue" => self.queue = setting.number()?,
+            "batch" => self.batch = setting.number()?,
+            "max_payload" => self.max_payload = setting.number()?,
+            "max_size" => self.max_size = Some(setting.number()?),
+            _ => return Err(setting.unknown(SETTINGS)),
         }
         Ok(())
     }
@@ -191,34 +200,6 @@ impl Config {
     }
 }
 
-impl FromStr for Synchronous {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        match text {
-            "full" => Ok(Self::Full),
-            "normal" => Ok(Self::Normal),
-            _ => Err(refuse("synchronous must be `full` or `normal`")),
-        }
-    }
-}
-
 fn refuse(remedy: impl Into<std::borrow::Cow<'static, str>>) -> Error {
     error::new(ErrorKind::Config, "configure").with_detail(remedy)
-}
-
-fn number<T: FromStr>(name: &str, value: &str) -> Result<T> {
-    value.parse().map_err(|_| refuse(format!("{name} must be a whole number that is not negative")))
-}
-
-/// The text with each `%xy` replaced by its byte. `None` when that is not UTF-8, or a sign is cut off.
-fn decode(text: &str) -> Option<String> {
-    let mut parts = text.split('%');
-    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
-    for part in parts {
-        let (digits, rest) = part.split_at_checked(2)?;
-        bytes.push(u8::from_str_radix(digits, 16).ok()?);
-        bytes.extend(rest.as_bytes());
-    }
-    String::from_utf8(bytes).ok()
 }
