@@ -74,7 +74,9 @@ impl Codec for JsonCodec {
                 Document::expect(&adopted)?
             }
         };
-        let mut merged = Merged::of(base, changes)?;
+        // Filled in place: it is large, and moving it costs as much as a small merge.
+        let mut merged = Merged { members: Builder::default(), changed: false };
+        merged.fill(base, changes)?;
         merged.changed |= changes.clears() && !base.is_empty();
         if stored.is_some() && !merged.changed {
             return Ok(None);
@@ -92,20 +94,19 @@ struct Merged<'a> {
 }
 
 impl<'a> Merged<'a> {
-    fn of(base: Document<'a>, changes: Changes<'a>) -> Result<Self> {
+    fn fill(&mut self, base: Document<'a>, changes: Changes<'a>) -> Result<()> {
         let base = if changes.clears() { Document::expect(document::EMPTY)? } else { base };
-        let mut merged = Self { members: Builder::default(), changed: false };
         let mut met = 0;
         for member in base.members() {
             let member = member?;
             let change = changes.iter().find(|change| is_same(change, &member));
             met += usize::from(change.is_some());
-            merged.keep_or_change(member, change);
+            self.keep_or_change(member, change);
         }
         if met < changes.iter().count() {
-            merged.append_new(base, changes)?;
+            self.append_new(base, changes)?;
         }
-        Ok(merged)
+        Ok(())
     }
 
     fn keep_or_change(&mut self, member: document::Member<'a>, change: Option<Change<'a>>) {

@@ -21,6 +21,7 @@ mod lanes;
 mod locating;
 mod principals;
 mod record;
+mod scope;
 mod tokens;
 
 pub(crate) use committing::{Ending, commit};
@@ -184,10 +185,10 @@ impl SessionManager {
     }
 
     /// Keeps these sessions apart from those of other managers on the same engine: a token of one means nothing to the
-    /// other.
+    /// other, and who is signed in here has no sessions there.
     #[must_use]
     pub fn with_namespace(self, namespace: &str) -> Self {
-        self.with(|inner| inner.namespace = namespace.into())
+        self.with(|inner| inner.namespace = scope::namespace(namespace))
     }
 
     /// Opens the session that a client's tokens stand for. Asks nothing of the engine.

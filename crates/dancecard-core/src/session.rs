@@ -24,7 +24,7 @@ mod typed;
 
 pub use live::LiveSession;
 pub use loaded::Loaded;
-pub(crate) use state::{Outgoing, Place, Present, State};
+pub(crate) use state::{Guard, Outgoing, Place, Present, State};
 pub use typed::Typed;
 
 /// One visitor's session, for the length of one request. A clone is another handle on the same session.
@@ -189,11 +189,35 @@ impl Session {
     /// Source: OWASP ASVS 5.0, 7.2.4.
     #[doc(alias("login", "authenticate"))]
     pub fn sign_in(&self, who: impl Into<Principal>) -> Result<()> {
-        let who = who.into();
+        let who = self.shared.manager.scoped(who.into());
         self.shared.change(|state| {
             state.sign_in(who);
             Ok(())
         })
+    }
+
+    /// Announces a sign-in, before the password is looked up and checked: if all sessions of the principal are ended
+    /// between this moment and the commit, the sign-in is undone. Without it, the moment is the begin of the commit, and
+    /// someone who checks an old password while it is being changed may be let in. Costs one `load`, which the commit
+    /// is spared then; on an engine without a principal index, nothing.
+    ///
+    /// ```
+    /// # use dancecard_core::{MemoryStore, SessionManager};
+    /// # async fn has_password(_: &str) -> bool { true }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), dancecard_core::Error> {
+    /// # let session = SessionManager::new(MemoryStore::new()).open([]);
+    /// session.begin_sign_in("ada").await?;
+    /// if has_password("ada").await {
+    ///     session.sign_in("ada")?;
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] when there is a limit of sessions per principal that the engine can't count.
+    pub async fn begin_sign_in(&self, who: impl Into<Principal>) -> Result<()> {
+        self.shared.mark_used();
+        self.shared.guard(self.shared.manager.scoped(who.into())).await
     }
 
     /// Sets how long this session lives, from now on, for example longer where the user asked to be remembered.
@@ -229,13 +253,13 @@ impl Session {
     /// Who is signed in.
     pub async fn principal(&self) -> Result<Option<Principal>> {
         self.shared.load_if_needed().await?;
-        Ok(self.shared.state().principal().cloned())
+        Ok(self.shared.principal())
     }
 
     /// When the session began and ends, whose it is, and on what device; `None` before it is stored.
     pub async fn meta(&self) -> Result<Option<Meta>> {
         self.shared.load_if_needed().await?;
-        Ok(self.shared.state().meta())
+        Ok(self.shared.state().meta().map(|meta| self.shared.manager.unscoped_meta(meta)))
     }
 
     /// Reads the session, so that values can be had without waiting.
@@ -350,6 +374,18 @@ impl Shared {
             return Err(Error::new(ErrorKind::Sealed, "write"));
         }
         change(&mut state)
+    }
+
+    fn principal(&self) -> Option<Principal> {
+        self.state().principal().map(|who| self.manager.unscoped(who))
+    }
+
+    /// Notes which "end all" was the last one for whoever is about to sign in.
+    pub(crate) async fn guard(&self, who: Principal) -> Result<()> {
+        let since = self.manager.now();
+        let generation = self.manager.generation(&who).await?;
+        self.state().guard = Some(Arc::new(Guard { who, generation, since }));
+        Ok(())
     }
 
     /// Reads a key with `read`, loading first if what it holds is not known.

@@ -1,5 +1,7 @@
 //! The commit: carries out what [`plan`] decides, and tries again when another writer got in first.
 
+use std::sync::Arc;
+
 use tokio::sync::MutexGuard;
 
 use super::{Committed, Outcome, SessionManager};
@@ -9,8 +11,8 @@ use crate::id::{RecordKey, Token};
 use crate::observe::EventKind;
 use crate::plan::{Facts, Intent, Plan, Presence, plan};
 use crate::policy::ConflictPolicy;
-use crate::record::{Principal, Record, Version};
-use crate::session::{Place, Shared, State};
+use crate::record::{Record, Version};
+use crate::session::{Guard, Place, Shared, State};
 
 mod steps;
 
@@ -58,16 +60,8 @@ struct Run<'a> {
     ending: Ending,
     attempts: u32,
     lane: Option<MutexGuard<'a, ()>>,
-    guard: Option<Box<Guard>>,
     /// The old session was ended on the way.
     ended: bool,
-}
-
-/// Which "end all" was the last one for a principal when the commit of a sign-in began.
-struct Guard {
-    who: Principal,
-    generation: Option<Version>,
-    since: Timestamp,
 }
 
 /// A decision with everything needed to carry it out, taken under the lock of the state.
@@ -77,22 +71,26 @@ struct Step {
     old: Option<(RecordKey, Version)>,
     record: Option<Record>,
     new: Option<Box<(Token, RecordKey)>>,
-    principal: Option<Principal>,
+    /// For a sign-in.
+    guard: Option<Arc<Guard>>,
     /// The handler asked for something to be stored.
     dirty: bool,
+    has_lifetime: bool,
     wishes: u32,
 }
 
 impl<'a> Run<'a> {
     fn new(shared: &'a Shared, ending: Ending) -> Self {
         let manager = &shared.manager;
-        Self { shared, manager, ending, attempts: 0, lane: None, guard: None, ended: false }
+        Self { shared, manager, ending, attempts: 0, lane: None, ended: false }
     }
 
     async fn drive(&mut self) -> Result<Outcome> {
         loop {
-            self.note_generation().await?;
-            let Some(mut step) = self.decide()? else { continue };
+            let Some(mut step) = self.decide()? else {
+                Box::pin(self.note_generation()).await?;
+                continue;
+            };
             match self.carry_out(&mut step).await {
                 Ok(None) => {}
                 Ok(Some(Outcome::Unchanged)) if self.ended => return Ok(Outcome::Ended),
@@ -103,25 +101,20 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// For a sign-in, before anything else: an "end all" that is called after this moment will be noticed.
-    async fn note_generation(&mut self) -> Result<()> {
+    /// For a sign-in that was not announced, before anything else: an "end all" that is called after this moment will be
+    /// noticed.
+    async fn note_generation(&self) -> Result<()> {
         let who = self.shared.state().principal.clone();
-        let Some(who) = who.filter(|who| !self.guards(who)) else { return Ok(()) };
-        let since = self.manager.now();
-        let generation = Box::pin(self.manager.generation(&who)).await?;
-        self.guard = Some(Box::new(Guard { who, generation, since }));
-        Ok(())
-    }
-
-    fn guards(&self, who: &Principal) -> bool {
-        self.guard.as_ref().is_some_and(|guard| guard.who == *who)
+        match who {
+            Some(who) => self.shared.guard(who).await,
+            None => Ok(()),
+        }
     }
 
     /// `None` when somebody signed in just now, whose generation is not known yet.
     fn decide(&self) -> Result<Option<Step>> {
         let mut state = self.shared.state();
-        let principal = state.principal.clone();
-        if principal.as_ref().is_some_and(|who| !self.guards(who)) {
+        if !state.is_guarded() {
             return Ok(None);
         }
         let now = self.manager.now();
@@ -135,8 +128,19 @@ impl<'a> Run<'a> {
         if plan != Plan::Load {
             state.take_in_hand();
         }
+        let guard = state.guard.clone().filter(|_| state.principal.is_some());
         let wishes = state.wishes;
-        Ok(Some(Step { plan, now, old, record, new, principal, dirty: facts.dirty, wishes }))
+        Ok(Some(Step {
+            plan,
+            now,
+            old,
+            record,
+            new,
+            guard,
+            dirty: facts.dirty,
+            has_lifetime: state.lifetime.is_some(),
+            wishes,
+        }))
     }
 
     fn facts(&self, state: &State, now: Timestamp, changed: bool) -> Facts {

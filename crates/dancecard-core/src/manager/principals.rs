@@ -28,7 +28,11 @@ impl SessionManager {
     /// Items are [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) when the engine can't list, or has no
     /// principal index and one is asked for.
     pub fn list(&self, query: ListQuery) -> BoxStream<'_, Result<Entry>> {
-        Box::pin(Living { entries: self.0.store.list(query), manager: self })
+        let query = match query.principal {
+            Some(who) => ListQuery::of(self.scoped(who)),
+            None => query,
+        };
+        self.living(query)
     }
 
     /// The live sessions of a principal, in the order in which they began: a device list.
@@ -37,8 +41,16 @@ impl SessionManager {
     /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) when the engine has no principal index.
     #[doc(alias("devices", "sessions_of_user"))]
     pub async fn sessions_of(&self, who: &Principal) -> Result<Vec<Entry>> {
+        self.living_of(&self.scoped(who.clone())).await
+    }
+
+    fn living(&self, query: ListQuery) -> BoxStream<'_, Result<Entry>> {
+        Box::pin(Living { entries: self.0.store.list(query), manager: self })
+    }
+
+    async fn living_of(&self, who: &Principal) -> Result<Vec<Entry>> {
         let mut found = Vec::new();
-        let mut entries = self.list(ListQuery::of(who.clone()));
+        let mut entries = self.living(ListQuery::of(who.clone()));
         while let Some(entry) = next(&mut entries).await {
             found.push(entry?);
         }
@@ -51,7 +63,7 @@ impl SessionManager {
     /// # Errors
     /// Those of [`SessionManager::end`].
     pub async fn end_one(&self, who: &Principal, key: &RecordKey) -> Result<bool> {
-        self.end_from(key, None, Some(who)).await
+        self.end_from(key, None, Some(&self.scoped(who.clone()))).await
     }
 
     /// Ends all sessions of a principal, and says how many there were.
@@ -72,6 +84,7 @@ impl SessionManager {
     /// # Errors
     /// Those of [`SessionManager::end_all`].
     pub async fn end_others(&self, who: &Principal, keep: Option<&RecordKey>) -> Result<usize> {
+        let who = &self.scoped(who.clone());
         let mut total = self.end_listed(who, keep).await?;
         self.leave_mark(who).await?;
         // Whoever had stored a session before the mark is listed now; whoever had only begun to, finds the mark.
@@ -130,7 +143,7 @@ impl SessionManager {
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`] when there is a limit of sessions per principal that the engine can't count.
-    pub(super) async fn generation(&self, who: &Principal) -> Result<Option<Version>> {
+    pub(crate) async fn generation(&self, who: &Principal) -> Result<Option<Version>> {
         if !self.0.capabilities.principal_index.is_supported() {
             let unlimited = self.0.policy.max_sessions.is_none();
             return if unlimited { Ok(None) } else { Err(self.0.store.unsupported("list")) };
@@ -159,11 +172,8 @@ impl SessionManager {
     }
 
     fn mark_key(&self, who: &Principal) -> RecordKey {
-        let hash = Sha256::new()
-            .chain_update(b"dancecard generation\0")
-            .chain_update(self.0.namespace.as_bytes())
-            .chain_update([0])
-            .chain_update(who.as_str().as_bytes());
+        let hash =
+            Sha256::new().chain_update(b"dancecard generation\0").chain_update(who.as_str().as_bytes());
         RecordKey::new(&hash.finalize())
     }
 
@@ -172,7 +182,7 @@ impl SessionManager {
     /// All sign-ins count the same list in the same order, so that of several at once the right ones stay.
     async fn keep_limit(&self, who: &Principal, new: &RecordKey) -> Result<bool> {
         let Some((limit, at_limit)) = self.0.policy.max_sessions else { return Ok(true) };
-        let mut entries = self.sessions_of(who).await?;
+        let mut entries = self.living_of(who).await?;
         match at_limit {
             AtLimit::EndOldest => {}
             AtLimit::EndIdlest => {
@@ -205,6 +215,10 @@ impl Stream for Living<'_> {
             match self.entries.as_mut().poll_next(context) {
                 Poll::Ready(Some(Ok(entry)))
                     if entry.meta.is_retired() || entry.meta.is_expired(self.manager.now()) => {}
+                Poll::Ready(Some(Ok(entry))) => {
+                    let meta = self.manager.unscoped_meta(entry.meta);
+                    return Poll::Ready(Some(Ok(Entry { meta, ..entry })));
+                }
                 other => return other,
             }
         }

@@ -59,7 +59,7 @@ impl Loaded {
 
     /// Who is signed in.
     pub fn principal(&self) -> Option<Principal> {
-        self.session.shared.state().principal().cloned()
+        self.session.shared.principal()
     }
 }
 

@@ -11,13 +11,15 @@ use crate::id::{RecordKey, Token};
 use crate::manager::{Committed, Outcome, SessionManager, TokenAction};
 use crate::plan::{Facts, Intent, Plan, Presence, plan};
 use crate::policy::Lifetime;
-use crate::record::{Meta, Principal, Versioned};
+use crate::record::{Meta, Principal, Version, Versioned};
 
 pub(crate) struct State {
     pub(crate) place: Place,
     pub(crate) delta: Delta,
     pub(crate) intent: Intent,
     pub(crate) principal: Option<Principal>,
+    /// What the sign-in that is under way must not be overtaken by.
+    pub(crate) guard: Option<Arc<Guard>>,
     pub(crate) lifetime: Option<Lifetime>,
     pub(crate) outgoing: Outgoing,
     pub(crate) device: Option<Box<Device>>,
@@ -33,6 +35,13 @@ pub(crate) struct State {
     pub(crate) stored: Option<(RecordKey, Meta)>,
     /// The key that a handle of a long connection began with. It has no response to come that could carry an id.
     live_key: Option<RecordKey>,
+}
+
+/// Which "end all" was the last one for a principal when a sign-in began.
+pub(crate) struct Guard {
+    pub(crate) who: Principal,
+    pub(crate) generation: Option<Version>,
+    pub(crate) since: Timestamp,
 }
 
 /// User agent and address.
@@ -78,6 +87,7 @@ impl State {
             delta: Delta::default(),
             intent: Intent::Keep,
             principal: None,
+            guard: None,
             lifetime: None,
             outgoing: Outgoing::Keep,
             device: None,
@@ -107,6 +117,11 @@ impl State {
     pub(super) fn sign_in(&mut self, who: Principal) {
         self.intend(Intent::SignIn);
         self.principal = Some(who);
+    }
+
+    /// Whether it is known which "end all" was the last one for whoever signs in here.
+    pub(crate) fn is_guarded(&self) -> bool {
+        self.principal.is_none() || self.guard.as_ref().map(|guard| &guard.who) == self.principal.as_ref()
     }
 
     pub(super) fn set_lifetime(&mut self, lifetime: Lifetime) {
@@ -162,6 +177,7 @@ impl State {
         self.delta.drop_frozen();
         if self.wishes == wishes {
             self.forget_wishes();
+            self.guard = None;
         }
     }
 

@@ -6,6 +6,8 @@ mod house;
 mod probe;
 
 #[cfg(test)]
+mod announced;
+#[cfg(test)]
 mod codecs;
 #[cfg(test)]
 mod ending;

@@ -41,3 +41,48 @@ async fn without_a_namespace_managers_share() -> Result<()> {
     assert_eq!(browser.sees(&again, "a").await?, Some(1));
     Ok(())
 }
+
+/// A person can be a customer here and an administrator there, under one name.
+#[tokio::test]
+async fn principals_of_two_managers_are_not_each_others() -> Result<()> {
+    let house = House::new();
+    let managers = [house.manager.clone(), house.manager.clone().with_namespace("admin")];
+    let mut browsers = Vec::new();
+    for manager in &managers {
+        let session = manager.open([]);
+        session.sign_in("ada")?;
+        let mut browser = Browser::default();
+        browser.receive(manager.commit(&session).await?.token);
+        browsers.push(browser);
+    }
+    for (manager, browser) in managers.iter().zip(&browsers) {
+        let mine = manager.sessions_of(&"ada".into()).await?;
+        assert_eq!(mine.len(), 1);
+        assert_eq!(mine[0].meta.principal(), Some(&"ada".into()));
+        let session = browser.visit(manager);
+        assert_eq!(session.principal().await?, Some("ada".into()));
+        assert_eq!(session.meta().await?.and_then(|meta| meta.principal().cloned()), Some("ada".into()));
+        let key = &mine[0].key;
+        for other in managers.iter().filter(|other| !other.is_same_as(manager)) {
+            assert!(!other.end_one(&"ada".into(), key).await?);
+        }
+    }
+    assert_eq!(managers[1].end_all(&"ada".into()).await?, 1);
+    assert_eq!(browsers[0].visit(&managers[0]).principal().await?, Some("ada".into()));
+    assert_eq!(browsers[1].visit(&managers[1]).principal().await?, None);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_limit_of_sessions_counts_one_namespace() -> Result<()> {
+    let policy = dancecard_core::Policy::default().with_max_sessions(1, dancecard_core::AtLimit::EndOldest);
+    let house = House::with(policy);
+    let admin = house.manager.clone().with_namespace("admin");
+    let browser = house.member("ada").await?;
+    let session = admin.open([]);
+    session.sign_in("ada")?;
+    admin.commit(&session).await?;
+    assert_eq!(browser.visit(&house.manager).principal().await?, Some("ada".into()));
+    assert_eq!(admin.sessions_of(&"ada".into()).await?.len(), 1);
+    Ok(())
+}

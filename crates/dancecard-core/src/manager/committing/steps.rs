@@ -136,7 +136,7 @@ impl Run<'_> {
     }
 
     async fn update(&self, step: &mut Step) -> Result<Outcome> {
-        let again = self.token_again(step);
+        let again = if step.has_lifetime { self.token_again(step) } else { None };
         let (key, change) = self.write_old(step).await?;
         if self.attempts > 0 {
             self.manager.tell(EventKind::Merged, Some(&key));
@@ -149,10 +149,8 @@ impl Run<'_> {
 
     /// The client's own token, when its session was given another lifetime: what keeps it must keep it as long.
     fn token_again(&self, step: &Step) -> Option<Outgoing> {
-        let state = self.shared.state();
-        state.lifetime?;
         let (key, _) = step.old.as_ref()?;
-        let token = match state.outgoing {
+        let token = match self.shared.state().outgoing {
             Outgoing::Set(token, _) => token,
             _ => self.manager.token_of(&self.shared.tokens, key)?,
         };
@@ -309,7 +307,7 @@ impl Run<'_> {
 
     /// Why a sign-in must not stand, if so; it is ended then.
     async fn undone(&self, key: &RecordKey, version: &Version, step: &Step) -> Result<Option<ErrorKind>> {
-        let Some(guard) = self.guard.as_ref().filter(|_| step.principal.is_some()) else { return Ok(None) };
+        let Some(guard) = &step.guard else { return Ok(None) };
         let verdict = match self.manager.outlasts_marks(guard.since) {
             true => Ok(Some(ErrorKind::Ended)),
             false => self.manager.judge_sign_in(&guard.who, guard.generation.as_ref(), key).await,
