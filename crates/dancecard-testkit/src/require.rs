@@ -24,12 +24,13 @@ pub fn is_required(service: &str) -> bool {
 /// };
 /// # assert_eq!(trials.len(), 1);
 /// ```
-pub fn absent(engine: &str, service: &'static str, reason: &'static str) -> Trial {
-    stand_in(engine, service, reason, is_required(service))
+pub fn absent(engine: &str, service: &str, reason: impl Into<String>) -> Trial {
+    stand_in(engine, service, &reason.into(), is_required(service))
 }
 
-fn stand_in(engine: &str, service: &'static str, reason: &'static str, required: bool) -> Trial {
-    let fail = move || Err(Failed::from(format!("{service} is not there: {reason}")));
+fn stand_in(engine: &str, service: &str, reason: &str, required: bool) -> Trial {
+    let message = format!("{service} is not there: {reason}");
+    let fail = move || Err(Failed::from(message));
     Trial::test(format!("{engine}::suite"), fail)
         .with_kind(format!("no {service}"))
         .with_ignored_flag(!required)

@@ -1,0 +1,78 @@
+//! Folders for servers, which go when the process goes.
+
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::account::Account;
+
+/// Ends when its standard input does, which is when this process is gone, and takes the folder away. The servers may
+/// need a moment to be gone too.
+const SWEEP: &str =
+    "cat; for wait in 0 0.2 0.5 1 2 5; do sleep $wait; rm -rf -- \"$1\" && exit; done 2>/dev/null";
+
+/// A server's own folder. Dropped, it is removed.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    path: PathBuf,
+}
+
+impl Folder {
+    /// A new one below the system's temporary folder.
+    ///
+    /// # Errors
+    /// When it can't be made.
+    pub(crate) fn temporary(name: &str, account: Account) -> io::Result<Self> {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = base()?.join(format!("{name}-{number}"));
+        make(&path, account)?;
+        Ok(Self { path })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // A process that is just ending may still write. What stays then is swept with the rest.
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+/// Makes a folder that is this account's alone.
+///
+/// # Errors
+/// When it can't be made.
+pub(crate) fn make(path: &Path, account: Account) -> io::Result<()> {
+    fs::create_dir_all(path)?;
+    account.own(path)?;
+    fs::set_permissions(path, Permissions::from_mode(0o700))
+}
+
+/// One folder for all servers of this process, open to other users only to pass through.
+fn base() -> io::Result<&'static Path> {
+    static BASE: OnceLock<(PathBuf, Child)> = OnceLock::new();
+    if let Some((path, _)) = BASE.get() {
+        return Ok(path);
+    }
+    let folder = tempfile::Builder::new().prefix("dancecard-").tempdir()?;
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o711))?;
+    let sweeper = sweeper(folder.path())?;
+    let (path, _) = BASE.get_or_init(|| (folder.keep(), sweeper));
+    Ok(path)
+}
+
+/// In a process group of its own, so that an interrupt from the keyboard, which ends the tests, does not end it.
+fn sweeper(path: &Path) -> io::Result<Child> {
+    let mut command = Command::new("sh");
+    command.args(["-c", SWEEP, "sh"]).arg(path).current_dir("/").process_group(0);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
+}

@@ -1,0 +1,36 @@
+//! Real servers for tests and benchmarks.
+//!
+//! Each server runs on a free port of the loopback interface, in a folder of its own, and ends with the process that
+//! started it, however that ends. A [`Proxy`] before it delays, cuts, swallows and counts.
+//!
+//! ```no_run
+//! let server = dancecard_servers::redis::start()?;
+//! println!("{}", server.url());
+//! server.kill();
+//! server.restart()?;
+//! # Ok::<(), dancecard_servers::Absent>(())
+//! ```
+
+mod absent;
+mod account;
+mod folder;
+mod keeper;
+mod launch;
+mod ping;
+mod port;
+mod processes;
+mod program;
+mod proxy;
+mod resp;
+mod server;
+
+pub mod mariadb;
+pub mod memcached;
+pub mod mongod;
+pub mod postgres;
+pub mod redis;
+
+pub use absent::Absent;
+pub use program::{PROGRAMS, folder as programs};
+pub use proxy::{Counts, Mode, Proxy, Way};
+pub use server::{Running, Server};

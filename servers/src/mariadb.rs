@@ -1,0 +1,116 @@
+//! MariaDB.
+
+use std::ffi::OsString;
+use std::io::{self, Read};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::launch::{Kind, Site, Software};
+use crate::{Absent, Running, ping, program};
+
+const KIND: Kind = Kind { name: "mariadb", requirement: "mariadb" };
+const NAME: &str = "dancecard";
+/// Of the protocol, after the three bytes of the packet's length and its number.
+const VERSION: u8 = 10;
+
+/// How a server is started.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// What clients have to know. Without one, everybody is let in.
+    pub password: Option<String>,
+    /// More words for the command line. They come last and win.
+    pub arguments: Vec<String>,
+}
+
+/// A server with a database and an all-powerful user, both `dancecard`, and no password.
+///
+/// # Errors
+/// When there is none: see [`Absent`].
+pub fn start() -> Result<Running, Absent> {
+    start_with(Options::default())
+}
+
+/// A server with these options. It also listens on the unix socket `mysql.sock` in its folder.
+///
+/// What was acknowledged survives a kill, but not a power cut: it is forced to the disk once a second only.
+///
+/// # Errors
+/// When there is none: see [`Absent`].
+pub fn start_with(options: Options) -> Result<Running, Absent> {
+    Running::start(Arc::new(MariaDb { options }))
+}
+
+/// MariaDB with its options.
+#[derive(Debug)]
+pub(crate) struct MariaDb {
+    pub(crate) options: Options,
+}
+
+impl Software for MariaDb {
+    fn kind(&self) -> Kind {
+        KIND
+    }
+
+    fn command(&self, site: &Site) -> Result<Vec<OsString>, Absent> {
+        let mut words = vec![find("mariadbd")?.into_os_string()];
+        let own = [
+            "--no-defaults".to_owned(),
+            format!("--datadir={}", site.path("data").display()),
+            format!("--socket={}", site.path("mysql.sock").display()),
+            format!("--pid-file={}", site.path("pid").display()),
+            format!("--init-file={}", site.path("init.sql").display()),
+            format!("--port={}", site.port),
+        ];
+        let fixed = [
+            "--bind-address=127.0.0.1",
+            "--skip-name-resolve",
+            "--innodb-buffer-pool-size=64M",
+            "--innodb-log-file-size=32M",
+            "--innodb-flush-log-at-trx-commit=2",
+            "--max-connections=300",
+        ];
+        words.extend(own.into_iter().map(OsString::from));
+        words.extend(fixed.map(OsString::from));
+        words.extend(self.options.arguments.iter().map(OsString::from));
+        Ok(words)
+    }
+
+    fn prepare(&self, site: &Site) -> Result<(), Absent> {
+        let written = site.write("init.sql", &self.furniture());
+        written.map_err(|error| site.broken(KIND, &error.to_string()))?;
+        let data = format!("--datadir={}", site.path("data").display());
+        let words = ["--no-defaults", &data, "--auth-root-authentication-method=normal", "--skip-test-db"];
+        let program = find("mariadb-install-db")?.into_os_string();
+        site.run(KIND, std::iter::once(program).chain(words.map(OsString::from)).collect())
+    }
+
+    fn ask(&self, site: &Site) -> io::Result<()> {
+        // It speaks first, and not before it serves.
+        let mut greeting = [0; 5];
+        ping::connect(site.port)?.read_exact(&mut greeting)?;
+        if greeting[4] == VERSION { Ok(()) } else { Err(ping::unexpected(&greeting)) }
+    }
+
+    fn url(&self, site: &Site) -> String {
+        let password = self.options.password.as_ref().map(|password| format!(":{password}"));
+        format!("mysql://{NAME}{}@127.0.0.1:{}/{NAME}", password.unwrap_or_default(), site.port)
+    }
+}
+
+impl MariaDb {
+    /// What it does at each start, before it lets anybody in.
+    fn furniture(&self) -> String {
+        let quoted =
+            self.options.password.as_deref().unwrap_or_default().replace('\\', "\\\\").replace('\'', "''");
+        format!(
+            "CREATE DATABASE IF NOT EXISTS {NAME};\n\
+             CREATE USER IF NOT EXISTS '{NAME}'@'%' IDENTIFIED BY '{quoted}';\n\
+             GRANT ALL PRIVILEGES ON *.* TO '{NAME}'@'%' WITH GRANT OPTION;\n"
+        )
+    }
+}
+
+fn find(name: &str) -> Result<PathBuf, Absent> {
+    let missing = || Absent::missing("mariadb", "the Debian package mariadb-server is not installed");
+    program::find(name).ok_or_else(missing)
+}

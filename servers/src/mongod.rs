@@ -1,0 +1,103 @@
+//! MongoDB, as one server.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use crate::launch::{Kind, Site, Software};
+use crate::{Absent, Running, ping, program};
+
+mod wire;
+
+pub(crate) use wire::Document;
+
+const KIND: Kind = Kind { name: "mongod", requirement: "mongodb" };
+const USER: &str = "dancecard";
+
+/// How a server is started.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// What clients have to know. Without one, everybody is let in.
+    pub password: Option<String>,
+    /// More words for the command line. They come last.
+    pub arguments: Vec<String>,
+}
+
+/// A server that lets everybody in. It removes what has expired once a second.
+///
+/// # Errors
+/// When there is none: see [`Absent`].
+pub fn start() -> Result<Running, Absent> {
+    start_with(Options::default())
+}
+
+/// A server with these options.
+///
+/// # Errors
+/// When there is none: see [`Absent`].
+pub fn start_with(options: Options) -> Result<Running, Absent> {
+    Running::start(Arc::new(Mongod { options }))
+}
+
+/// MongoDB with its options.
+#[derive(Debug)]
+pub(crate) struct Mongod {
+    pub(crate) options: Options,
+}
+
+impl Software for Mongod {
+    fn kind(&self) -> Kind {
+        KIND
+    }
+
+    fn command(&self, site: &Site) -> Result<Vec<OsString>, Absent> {
+        let missing =
+            || Absent::missing("mongodb", "mongod is not installed (`cargo xtask test environment`)");
+        let program = program::in_python("fiftyone/db/bin/mongod").or_else(|| program::find("mongod"));
+        let mut words = vec![program.ok_or_else(missing)?.into_os_string()];
+        let port = site.port.to_string();
+        words.extend(["--dbpath".into(), site.path("data").into_os_string()]);
+        let own =
+            ["--bind_ip", "127.0.0.1", "--nounixsocket", "--wiredTigerCacheSizeGB", "0.25", "--port", &port];
+        words.extend(own.map(OsString::from));
+        for parameter in ["ttlMonitorSleepSecs=1", "diagnosticDataCollectionEnabled=false"] {
+            words.extend(["--setParameter", parameter].map(OsString::from));
+        }
+        words.extend(self.options.password.iter().map(|_| OsString::from("--auth")));
+        words.extend(self.options.arguments.iter().map(OsString::from));
+        Ok(words)
+    }
+
+    fn prepare(&self, site: &Site) -> Result<(), Absent> {
+        let made = crate::folder::make(&site.path("data"), site.account);
+        made.map_err(|error| site.broken(KIND, &error.to_string()))
+    }
+
+    fn ask(&self, site: &Site) -> io::Result<()> {
+        call(site.port, Document::new().number("ping", 1), "admin").map(|_| ())
+    }
+
+    /// Without any user yet, it lets a local client make the first.
+    fn furnish(&self, site: &Site) -> io::Result<()> {
+        let Some(password) = &self.options.password else { return Ok(()) };
+        let roles = Document::new().text("0", "root");
+        let command = Document::new().text("createUser", USER).text("pwd", password).array("roles", roles);
+        call(site.port, command, "admin").map(|_| ())
+    }
+
+    fn url(&self, site: &Site) -> String {
+        let user = self.options.password.as_ref().map(|password| format!("{USER}:{password}@"));
+        format!("mongodb://{}127.0.0.1:{}", user.unwrap_or_default(), site.port)
+    }
+}
+
+/// Runs one command, and returns the bytes of its answer.
+///
+/// # Errors
+/// When the connection fails, or the answer is not `ok`.
+pub(crate) fn call(port: u16, command: Document, database: &str) -> io::Result<Vec<u8>> {
+    let mut stream = ping::connect(port)?;
+    stream.write_all(&wire::message(command, database))?;
+    let answer = wire::answer(&mut stream)?;
+    if wire::is_ok(&answer) { Ok(answer) } else { Err(ping::unexpected(&answer)) }
+}
