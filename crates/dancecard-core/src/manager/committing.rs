@@ -112,6 +112,8 @@ impl<'a> Run<'a> {
     }
 
     /// `None` when somebody signed in just now, whose generation is not known yet.
+    // In place: what it returns is large, and would be moved twice for each request that writes.
+    #[inline(always)]
     fn decide(&self) -> Result<Option<Step>> {
         let mut state = self.shared.state();
         if !state.is_guarded() {

@@ -39,7 +39,7 @@ pub(crate) async fn sign_in(
     session: Session,
     Form(given): Form<Credentials>,
 ) -> Result<Response, PageError> {
-    let Some(user) = shop.users.find(given.name.trim().to_owned(), given.password).await? else {
+    let Some(user) = checked(&shop, &session, given.name.trim(), given.password).await? else {
         return refused(&given.name, &session).await;
     };
     session.sign_in(user.id.as_str())?;
@@ -48,26 +48,26 @@ pub(crate) async fn sign_in(
     }
     visitor::set_name(&session, &user.name)?;
     flash::leave(&session, format!("Good to see you, {}.", user.name))?;
-    if !holds(&shop, &session, user).await? {
-        return refused(&given.name, &session).await;
+    match session.save().await {
+        Err(error) if error.kind() == ErrorKind::Ended => refused(&given.name, &session).await,
+        saved => saved.map(|()| Redirect::to("/").into_response()).map_err(PageError::from),
     }
-    Ok(Redirect::to("/").into_response())
 }
 
-/// Whether the sign-in stands although someone may have changed the password while the old one was being checked.
+/// The user with this name and password.
 ///
-/// A change ends all other sessions after it has set the new password. So this one is stored first, and the password
-/// looked at again: either the change sees the session, or this sees the change.
-async fn holds(shop: &Shop, session: &Session, user: User) -> Result<bool, PageError> {
-    match session.save().await {
-        Err(error) if error.kind() == ErrorKind::Ended => return Ok(false),
-        saved => saved?,
-    }
-    let unchanged = shop.users.is_unchanged(user).await?;
-    if !unchanged {
-        session.destroy()?;
-    }
-    Ok(unchanged)
+/// The sign-in is announced before the password is looked up. A change of password ends all other sessions after it has
+/// set the new one: so either the new password is seen here, or the sign-in with the old one is undone when it is stored.
+async fn checked(
+    shop: &Shop,
+    session: &Session,
+    name: &str,
+    password: String,
+) -> Result<Option<User>, PageError> {
+    // An unknown name is announced as well, so that it takes as long.
+    let id = shop.users.id_of(name.to_owned()).await?.unwrap_or_default();
+    session.begin_sign_in(id).await?;
+    Ok(shop.users.find(name.to_owned(), password).await?)
 }
 
 /// The same answer for a wrong name and for a wrong password.

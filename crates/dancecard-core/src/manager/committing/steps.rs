@@ -21,6 +21,13 @@ enum Trace {
     Facts(Meta),
 }
 
+/// Where a session lies now.
+struct Stored {
+    key: RecordKey,
+    trace: Trace,
+    version: Version,
+}
+
 /// A session on its way to a new id.
 struct Arrival {
     token: Token,
@@ -127,9 +134,9 @@ impl Run<'_> {
     /// If another writer got in first, it has moved the expiry already.
     async fn touch_by_rewriting(&self, step: &mut Step) -> Outcome {
         match self.write_old(step).await {
-            Ok((key, change)) => {
-                self.manager.tell(EventKind::Touched, Some(&key));
-                self.settle(step.wishes, Outcome::Touched, change)
+            Ok(stored) => {
+                self.manager.tell(EventKind::Touched, Some(&stored.key));
+                self.settle(step.wishes, Outcome::Touched, self.stand_on(stored))
             }
             Err(_) => self.settle(step.wishes, Outcome::Unchanged, |_| {}),
         }
@@ -137,10 +144,11 @@ impl Run<'_> {
 
     async fn update(&self, step: &mut Step) -> Result<Outcome> {
         let again = if step.has_lifetime { self.token_again(step) } else { None };
-        let (key, change) = self.write_old(step).await?;
+        let stored = self.write_old(step).await?;
         if self.attempts > 0 {
-            self.manager.tell(EventKind::Merged, Some(&key));
+            self.manager.tell(EventKind::Merged, Some(&stored.key));
         }
+        let change = self.stand_on(stored);
         Ok(self.settle(step.wishes, Outcome::Updated, |state| {
             change(state);
             state.outgoing = again.unwrap_or(state.outgoing);
@@ -157,9 +165,8 @@ impl Run<'_> {
         Some(Outgoing::Set(token, step.record.as_ref()?.meta.absolute_at()))
     }
 
-    /// Writes the record where it was loaded from, on condition where the engine has conditions. Returns what changes
-    /// for the handle by that.
-    async fn write_old(&self, step: &mut Step) -> Result<(RecordKey, impl FnOnce(&mut State) + use<>)> {
+    /// Writes the record where it was loaded from, on condition where the engine has conditions.
+    async fn write_old(&self, step: &mut Step) -> Result<Stored> {
         // What is handed over must not stay in this future as well: it is allocated for each request that writes.
         let (trace, writing) = {
             let (Some((key, version)), Some(record)) = (&step.old, step.record.take()) else {
@@ -172,8 +179,7 @@ impl Run<'_> {
         let written = writing.await;
         let (key, _) = step.old.take().ok_or_else(incomplete)?;
         let version = self.manager.told(Some(&key), written)?;
-        let change = self.stand_on(key.clone(), trace, version);
-        Ok((key, change))
+        Ok(Stored { key, trace, version })
     }
 
     fn trace(&self, record: &Record) -> Trace {
@@ -183,7 +189,9 @@ impl Run<'_> {
         }
     }
 
-    fn stand_on(&self, key: RecordKey, trace: Trace, version: Version) -> impl FnOnce(&mut State) + use<> {
+    /// What changes for the handle by that.
+    fn stand_on(&self, stored: Stored) -> impl FnOnce(&mut State) + use<> {
+        let Stored { key, trace, version } = stored;
         let place = match trace {
             Trace::Facts(meta) => Err((key, meta)),
             Trace::Whole(record) => {
@@ -298,7 +306,7 @@ impl Run<'_> {
             return self.unless_saving(Outcome::Undone, reason);
         }
         let Arrival { token, key, absolute_at, trace } = arrival;
-        let stand = self.stand_on(key, trace, version);
+        let stand = self.stand_on(Stored { key, trace, version });
         Ok(self.settle(step.wishes, outcome, |state| {
             state.outgoing = Outgoing::Set(token, absolute_at);
             stand(state);
