@@ -1,0 +1,23 @@
+#![doc = include_str!("../docs.md")]
+
+mod address;
+mod backend;
+mod capabilities;
+mod config;
+mod connect;
+mod error;
+mod lanes;
+mod lent;
+mod link;
+mod listing;
+mod readiness;
+mod row;
+mod schema;
+mod server;
+mod statements;
+mod tls;
+mod versions;
+
+pub use backend::PostgresStore;
+pub use config::{Config, SynchronousCommit, Tls};
+pub use lent::{ClientPool, LentClient, LentResult};
