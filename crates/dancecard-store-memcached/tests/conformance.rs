@@ -1,0 +1,58 @@
+//! The conformance suite of the engine contract, on real servers: on one, and on three that share the keys.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use dancecard_servers::memcached::{self, Options};
+use dancecard_servers::{Absent, Running};
+use dancecard_store_memcached::{Config, MemcachedStore};
+use dancecard_testkit::store::{self, Opened, Subject};
+use dancecard_testkit::{Failure, Outcome};
+use libtest_mimic::Trial;
+use parking_lot::Mutex;
+
+fn main() {
+    let trials = one().and_then(|mut trials| {
+        trials.extend(three()?);
+        Ok(trials)
+    });
+    store::run(trials.unwrap_or_else(|absent| vec![absent.trial("memcached")]));
+}
+
+fn one() -> Result<Vec<Trial>, Absent> {
+    let servers = Arc::new(vec![memcached::start()?]);
+    Ok(store::trials("memcached", move || open(servers.clone())))
+}
+
+fn three() -> Result<Vec<Trial>, Absent> {
+    let servers = (0..3).map(|_| memcached::start()).collect::<Result<Vec<_>, _>>()?;
+    let servers = Arc::new(servers);
+    Ok(store::trials("memcached-ring", move || open(servers.clone())))
+}
+
+/// A prefix of its own for each case.
+async fn open(servers: Arc<Vec<Running>>) -> Opened {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let prefix = format!("case-{}:", COUNT.fetch_add(1, Ordering::Relaxed));
+    let config = Config::new(servers.iter().map(|server| server.address().to_string())).with_prefix(prefix);
+    let (other, small) = (config.clone(), Arc::new(Mutex::new(Vec::new())));
+    let servers_kept = (servers, small.clone());
+    Ok(Subject::new(connect(config)?)
+        .with_peer(move || std::future::ready(connect(other.clone())))
+        .with_limited(move || std::future::ready(limited(&small)))
+        .keeping(servers_kept))
+}
+
+fn connect(config: Config) -> Outcome<MemcachedStore> {
+    Ok(MemcachedStore::connect(config)?)
+}
+
+/// On a server that may not evict, with room for some thousand records.
+fn limited(kept: &Mutex<Vec<Running>>) -> Outcome<MemcachedStore> {
+    let options = Options { memory: 4, arguments: vec!["-M".to_owned()] };
+    let failed = |absent: Absent| Failure::new("a small server", absent.to_string());
+    let server = memcached::start_with(options).map_err(failed)?;
+    let store = connect(Config::new([server.address().to_string()]))?;
+    kept.lock().push(server);
+    Ok(store)
+}
