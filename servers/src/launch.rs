@@ -10,6 +10,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
+
 use crate::account::Account;
 use crate::{Absent, keeper, port, program};
 
@@ -46,6 +48,11 @@ pub(crate) trait Software: Debug + Send + Sync {
     /// When a program fails; then its output is in the log.
     fn prepare(&self, _site: &Site) -> Result<(), Absent> {
         Ok(())
+    }
+
+    /// The signal that asks it to end in order, whatever its clients do.
+    fn farewell(&self) -> Signal {
+        Signal::TERM
     }
 
     /// What clients need that only a server which runs can be given, such as a database. Done once.

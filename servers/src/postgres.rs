@@ -6,6 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustix::process::Signal;
+
 use crate::launch::{Kind, Site, Software};
 use crate::{Absent, Running, ping, program};
 
@@ -79,6 +81,11 @@ impl Software for Postgres {
         let answer = ping::exchange(&mut ping::connect(site.port)?, &hello(), 1)?;
         // It goes on to authentication, or says why not.
         if answer == b"R" { Ok(()) } else { Err(ping::unexpected(&answer)) }
+    }
+
+    /// At `TERM`, it would wait until its clients leave.
+    fn farewell(&self) -> Signal {
+        Signal::INT
     }
 
     fn url(&self, site: &Site) -> String {

@@ -28,7 +28,8 @@ pub(crate) fn gone(pids: &[u32], within: Duration) -> bool {
 
 /// Waits until these processes have stopped, for at most that long, and says whether they have.
 pub(crate) fn halted(pids: &[u32], within: Duration) -> bool {
-    wait(pids, within, |pid| !matches!(state(pid), Some((state, _)) if state != 'T'))
+    // One that has ended stays as a zombie while its parent is stopped.
+    wait(pids, within, |pid| !is_alive(pid) || state(pid).is_none_or(|(state, _)| state == 'T'))
 }
 
 /// The kernel tells nobody but a parent, and these are not all our children: they are looked at again and again.

@@ -65,7 +65,7 @@ impl Server {
 
     /// Asks it to end in order, and returns when it is gone.
     pub fn stop(&self) {
-        self.end(Signal::TERM);
+        self.end(self.software.farewell());
     }
 
     /// Starts it again, on the same port and the same data. One that still runs ends in order before.
