@@ -16,25 +16,45 @@ use crate::account::Account;
 const SWEEP: &str =
     "cat; for wait in 0 0.2 0.5 1 2 5; do sleep $wait; rm -rf -- \"$1\" && exit; done 2>/dev/null";
 
-/// A server's own folder. Dropped, it is removed.
-#[derive(Debug)]
-pub(crate) struct Folder {
-    path: PathBuf,
+/// Where folders of servers lie.
+#[derive(Debug, Clone)]
+pub(crate) enum Ground {
+    /// Below the system's temporary folder. Server and folder go with their owner.
+    Temporary,
+    /// Below this one. Servers and folders stay.
+    Kept(PathBuf),
 }
 
-impl Folder {
-    /// A new one below the system's temporary folder.
+impl Ground {
+    /// A new folder for a server.
     ///
     /// # Errors
     /// When it can't be made.
-    pub(crate) fn temporary(name: &str, account: Account) -> io::Result<Self> {
+    pub(crate) fn folder(&self, name: &str, account: Account) -> io::Result<Folder> {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = base()?.join(format!("{name}-{number}"));
+        let below = match self {
+            Self::Temporary => base()?,
+            Self::Kept(path) => path,
+        };
+        let path = below.join(format!("{name}-{number}"));
         make(&path, account)?;
-        Ok(Self { path })
+        Ok(Folder { path, temporary: self.is_temporary() })
     }
 
+    pub(crate) fn is_temporary(&self) -> bool {
+        matches!(self, Self::Temporary)
+    }
+}
+
+/// A server's own folder. Dropped, it is removed if it is temporary.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    path: PathBuf,
+    temporary: bool,
+}
+
+impl Folder {
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -42,8 +62,10 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // A process that is just ending may still write. What stays then is swept with the rest.
-        let _ = fs::remove_dir_all(&self.path);
+        if self.temporary {
+            // A process that is just ending may still write. What stays then is swept with the rest.
+            let _ = fs::remove_dir_all(&self.path);
+        }
     }
 }
 

@@ -91,6 +91,11 @@ pub(crate) enum Trouble {
 }
 
 impl Site {
+    /// For a question that no place matters to.
+    pub(crate) fn nowhere() -> Self {
+        Self { folder: PathBuf::new(), port: 0, account: Account::Own, attached: true }
+    }
+
     /// A path within the folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)

@@ -13,9 +13,11 @@
 
 mod absent;
 mod account;
+mod certificates;
 mod folder;
 mod keeper;
 mod launch;
+mod patience;
 mod ping;
 mod port;
 mod processes;
@@ -27,8 +29,14 @@ mod server;
 pub mod mariadb;
 pub mod memcached;
 pub mod mongod;
+pub mod mongod_replica_set;
 pub mod postgres;
 pub mod redis;
+pub mod redis_cluster;
+pub mod redis_sentinel;
+pub mod s3;
+pub mod services;
+pub mod valkey;
 
 pub use absent::Absent;
 pub use program::{PROGRAMS, folder as programs};

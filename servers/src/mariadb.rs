@@ -5,8 +5,9 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::folder::Ground;
 use crate::launch::{Kind, Site, Software};
-use crate::{Absent, Running, ping, program};
+use crate::{Absent, Running, certificates, ping, program};
 
 const KIND: Kind = Kind { name: "mariadb", requirement: "mariadb" };
 const NAME: &str = "dancecard";
@@ -18,8 +19,18 @@ const VERSION: u8 = 10;
 pub struct Options {
     /// What clients have to know. Without one, everybody is let in.
     pub password: Option<String>,
+    /// Whether it speaks TLS to clients that want it. [`authority`](crate::Server::authority) vouches for it.
+    pub tls: bool,
     /// More words for the command line. They come last and win.
     pub arguments: Vec<String>,
+}
+
+/// Whether the program is there.
+///
+/// # Errors
+/// When it is missing.
+pub fn check() -> Result<(), Absent> {
+    find("mariadbd").map(|_| ())
 }
 
 /// A server with a database and an all-powerful user, both `dancecard`, and no password.
@@ -37,7 +48,11 @@ pub fn start() -> Result<Running, Absent> {
 /// # Errors
 /// When there is none: see [`Absent`].
 pub fn start_with(options: Options) -> Result<Running, Absent> {
-    Running::start(Arc::new(MariaDb { options }))
+    start_on(&Ground::Temporary, options)
+}
+
+pub(crate) fn start_on(ground: &Ground, options: Options) -> Result<Running, Absent> {
+    Running::start(ground, Arc::new(MariaDb { options }))
 }
 
 /// MariaDB with its options.
@@ -56,7 +71,8 @@ impl Software for MariaDb {
         let own = [
             "--no-defaults".to_owned(),
             format!("--datadir={}", site.path("data").display()),
-            format!("--socket={}", site.path("mysql.sock").display()),
+            // From the folder of the data, since a path to a socket must be short.
+            "--socket=../mysql.sock".to_owned(),
             format!("--pid-file={}", site.path("pid").display()),
             format!("--init-file={}", site.path("init.sql").display()),
             format!("--port={}", site.port),
@@ -70,13 +86,22 @@ impl Software for MariaDb {
             "--max-connections=300",
         ];
         words.extend(own.into_iter().map(OsString::from));
+        if self.options.tls {
+            let file =
+                |name: &str, file: &str| OsString::from(format!("--{name}={}", site.path(file).display()));
+            words.push(file("ssl-ca", certificates::AUTHORITY));
+            words.push(file("ssl-cert", certificates::SERVER));
+            words.push(file("ssl-key", certificates::KEY));
+        }
         words.extend(fixed.map(OsString::from));
         words.extend(self.options.arguments.iter().map(OsString::from));
         Ok(words)
     }
 
     fn prepare(&self, site: &Site) -> Result<(), Absent> {
-        let written = site.write("init.sql", &self.furniture());
+        let written = site.write("init.sql", &self.furniture()).map(|_| ());
+        let written =
+            written.and_then(|()| if self.options.tls { certificates::write(site) } else { Ok(()) });
         written.map_err(|error| site.broken(KIND, &error.to_string()))?;
         let data = format!("--datadir={}", site.path("data").display());
         let words = ["--no-defaults", &data, "--auth-root-authentication-method=normal", "--skip-test-db"];

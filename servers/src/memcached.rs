@@ -2,8 +2,10 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::folder::Ground;
 use crate::launch::{Kind, Site, Software};
 use crate::{Absent, Running, ping, program};
 
@@ -24,6 +26,14 @@ impl Default for Options {
     }
 }
 
+/// Whether the program is there.
+///
+/// # Errors
+/// When it is missing.
+pub fn check() -> Result<(), Absent> {
+    find().map(|_| ())
+}
+
 /// A server with 64 MB.
 ///
 /// # Errors
@@ -37,7 +47,11 @@ pub fn start() -> Result<Running, Absent> {
 /// # Errors
 /// When there is none: see [`Absent`].
 pub fn start_with(options: Options) -> Result<Running, Absent> {
-    Running::start(Arc::new(Memcached { options }))
+    start_on(&Ground::Temporary, options)
+}
+
+pub(crate) fn start_on(ground: &Ground, options: Options) -> Result<Running, Absent> {
+    Running::start(ground, Arc::new(Memcached { options }))
 }
 
 /// Memcached with its options.
@@ -52,8 +66,7 @@ impl Software for Memcached {
     }
 
     fn command(&self, site: &Site) -> Result<Vec<OsString>, Absent> {
-        let missing = || Absent::missing("memcached", "the Debian package memcached is not installed");
-        let mut words = vec![program::find("memcached").ok_or_else(missing)?.into_os_string()];
+        let mut words = vec![find()?.into_os_string()];
         let (port, memory) = (site.port.to_string(), self.options.memory.to_string());
         let own = ["-l", "127.0.0.1", "-p", &port, "-U", "0", "-m", &memory];
         words.extend(own.into_iter().map(OsString::from));
@@ -69,4 +82,9 @@ impl Software for Memcached {
     fn url(&self, site: &Site) -> String {
         format!("memcached://127.0.0.1:{}", site.port)
     }
+}
+
+fn find() -> Result<PathBuf, Absent> {
+    let missing = || Absent::missing("memcached", "the Debian package memcached is not installed");
+    program::find("memcached").ok_or_else(missing)
 }

@@ -2,12 +2,14 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::folder::Ground;
 use crate::launch::{Kind, Site, Software};
-use crate::{Absent, Running, ping, program};
+use crate::{Absent, Running, certificates, ping, program};
 
-mod wire;
+pub(crate) mod wire;
 
 pub(crate) use wire::Document;
 
@@ -19,8 +21,18 @@ const USER: &str = "dancecard";
 pub struct Options {
     /// What clients have to know. Without one, everybody is let in.
     pub password: Option<String>,
+    /// Whether it speaks TLS to clients that want it. [`authority`](crate::Server::authority) vouches for it.
+    pub tls: bool,
     /// More words for the command line. They come last.
     pub arguments: Vec<String>,
+}
+
+/// Whether the program is there.
+///
+/// # Errors
+/// When it is missing.
+pub fn check() -> Result<(), Absent> {
+    find().map(|_| ())
 }
 
 /// A server that lets everybody in. It removes what has expired once a second.
@@ -36,7 +48,11 @@ pub fn start() -> Result<Running, Absent> {
 /// # Errors
 /// When there is none: see [`Absent`].
 pub fn start_with(options: Options) -> Result<Running, Absent> {
-    Running::start(Arc::new(Mongod { options }))
+    start_on(&Ground::Temporary, options)
+}
+
+pub(crate) fn start_on(ground: &Ground, options: Options) -> Result<Running, Absent> {
+    Running::start(ground, Arc::new(Mongod { options }))
 }
 
 /// MongoDB with its options.
@@ -63,6 +79,11 @@ impl Software for Mongod {
         for parameter in ["ttlMonitorSleepSecs=1", "diagnosticDataCollectionEnabled=false"] {
             words.extend(["--setParameter", parameter].map(OsString::from));
         }
+        if self.options.tls {
+            words.extend(
+                ["--tlsMode", "preferTLS", "--tlsCertificateKeyFile", certificates::BOTH].map(OsString::from),
+            );
+        }
         words.extend(self.options.password.iter().map(|_| OsString::from("--auth")));
         words.extend(self.options.arguments.iter().map(OsString::from));
         Ok(words)
@@ -70,6 +91,7 @@ impl Software for Mongod {
 
     fn prepare(&self, site: &Site) -> Result<(), Absent> {
         let made = crate::folder::make(&site.path("data"), site.account);
+        let made = made.and_then(|()| if self.options.tls { certificates::write(site) } else { Ok(()) });
         made.map_err(|error| site.broken(KIND, &error.to_string()))
     }
 
@@ -100,4 +122,10 @@ pub(crate) fn call(port: u16, command: Document, database: &str) -> io::Result<V
     stream.write_all(&wire::message(command, database))?;
     let answer = wire::answer(&mut stream)?;
     if wire::is_ok(&answer) { Ok(answer) } else { Err(ping::unexpected(&answer)) }
+}
+
+fn find() -> Result<PathBuf, Absent> {
+    let reason = "mongod is not installed (`cargo xtask test environment` does it)";
+    let installed = program::in_python("fiftyone/db/bin/mongod").filter(|path| program::is_program(path));
+    installed.or_else(|| program::find("mongod")).ok_or_else(|| Absent::missing("mongodb", reason))
 }

@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use rustix::process::Signal;
 
+use crate::folder::Ground;
 use crate::launch::{Kind, Site, Software};
-use crate::{Absent, Running, ping, program};
+use crate::{Absent, Running, certificates, ping, program};
 
 const KIND: Kind = Kind { name: "postgres", requirement: "postgres" };
 /// Where Debian keeps a folder for each version.
@@ -22,8 +23,18 @@ const PROTOCOL: u32 = 3 << 16;
 pub struct Options {
     /// What clients have to know. Without one, everybody is let in.
     pub password: Option<String>,
+    /// Whether it speaks TLS to clients that want it. [`authority`](crate::Server::authority) vouches for it.
+    pub tls: bool,
     /// More words for the command line, such as `-c` and `fsync=on`. They come last and win.
     pub arguments: Vec<String>,
+}
+
+/// Whether the program is there.
+///
+/// # Errors
+/// When it is missing.
+pub fn check() -> Result<(), Absent> {
+    find("postgres").map(|_| ())
 }
 
 /// A server that lets everybody in as the superuser `dancecard`.
@@ -41,7 +52,11 @@ pub fn start() -> Result<Running, Absent> {
 /// # Errors
 /// When there is none: see [`Absent`].
 pub fn start_with(options: Options) -> Result<Running, Absent> {
-    Running::start(Arc::new(Postgres { options }))
+    start_on(&Ground::Temporary, options)
+}
+
+pub(crate) fn start_on(ground: &Ground, options: Options) -> Result<Running, Absent> {
+    Running::start(ground, Arc::new(Postgres { options }))
 }
 
 /// PostgreSQL with its options.
@@ -57,14 +72,20 @@ impl Software for Postgres {
 
     fn command(&self, site: &Site) -> Result<Vec<OsString>, Absent> {
         let mut words = vec![find("postgres")?.into_os_string(), "-D".into(), site.path("data").into()];
-        let settings = [
+        let mut settings = vec![
             "listen_addresses=127.0.0.1".to_owned(),
             format!("port={}", site.port),
-            format!("unix_socket_directories={}", site.folder.display()),
+            "unix_socket_directories=..".to_owned(),
             "fsync=off".to_owned(),
             "max_connections=200".to_owned(),
             "shared_buffers=64MB".to_owned(),
         ];
+        if self.options.tls {
+            settings.push("ssl=on".to_owned());
+            let file = |name: &str, file: &str| format!("{name}={}", site.path(file).display());
+            settings.push(file("ssl_cert_file", certificates::SERVER));
+            settings.push(file("ssl_key_file", certificates::KEY));
+        }
         words.extend(settings.into_iter().flat_map(|setting| [OsString::from("-c"), setting.into()]));
         words.extend(self.options.arguments.iter().map(OsString::from));
         Ok(words)
@@ -73,8 +94,10 @@ impl Software for Postgres {
     fn prepare(&self, site: &Site) -> Result<(), Absent> {
         let mut words = vec![find("initdb")?.into_os_string(), "-D".into(), site.path("data").into()];
         words.extend(["--no-sync", "-E", "UTF8", "--locale=C", "-U", USER].map(OsString::from));
-        words.extend(self.authentication(site).map_err(|error| site.broken(KIND, &error.to_string()))?);
-        site.run(KIND, words)
+        let broken = |error: io::Error| site.broken(KIND, &error.to_string());
+        words.extend(self.authentication(site).map_err(broken)?);
+        site.run(KIND, words)?;
+        if self.options.tls { certificates::write(site).map_err(broken) } else { Ok(()) }
     }
 
     fn ask(&self, site: &Site) -> io::Result<()> {

@@ -58,12 +58,22 @@ fn parent(pid: u32) -> Option<u32> {
     state(pid).map(|(_, parent)| parent)
 }
 
-/// State and parent. The name before them is in parentheses and may hold anything.
+/// When a process started, in ticks since the machine did.
+pub(crate) fn started(pid: u32) -> Option<u64> {
+    stat(pid)?.split_whitespace().nth(19)?.parse().ok()
+}
+
 fn state(pid: u32) -> Option<(char, u32)> {
-    let text = fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat")).ok()?;
-    let mut fields = text.rsplit_once(')')?.1.split_whitespace();
+    let text = stat(pid)?;
+    let mut fields = text.split_whitespace();
     let state = fields.next()?.chars().next()?;
     Some((state, fields.next()?.parse().ok()?))
+}
+
+/// What the kernel says of a process, from its state on. The name before is in parentheses and may hold anything.
+fn stat(pid: u32) -> Option<String> {
+    let text = fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat")).ok()?;
+    text.rsplit_once(')').map(|(_, rest)| rest.to_owned())
 }
 
 #[cfg(test)]

@@ -28,9 +28,45 @@ pub(crate) fn is_program(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
 }
 
+/// A program at this place in [`folder`].
+pub(crate) fn unpacked(path: &str) -> Option<PathBuf> {
+    Some(folder().join(path)).filter(|path| is_program(path))
+}
+
 /// Finds a file among the packages of the virtual environment in [`folder`].
 pub(crate) fn in_python(file: &str) -> Option<PathBuf> {
     let versions = fs::read_dir(folder().join("python/lib")).into_iter().flatten().flatten();
     let files = versions.map(|version| version.path().join("site-packages").join(file));
-    files.into_iter().find(|path| is_program(path))
+    files.into_iter().find(|path| path.is_file())
+}
+
+/// Whether every user can run this program: each folder on the way to it is open, also where it is but a link.
+pub(crate) fn is_open(program: &Path) -> bool {
+    let is_open = |path: &Path| fs::metadata(path).is_ok_and(|data| data.permissions().mode() & 0o001 != 0);
+    let real = fs::canonicalize(program);
+    real.is_ok_and(|real| {
+        program.ancestors().chain(real.ancestors()).filter(|path| path.has_root()).all(is_open)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_closed_folder_on_the_way_closes_a_program() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("program");
+        fs::write(&program, "").unwrap();
+        assert!(!is_program(&program));
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(is_program(&program));
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        assert!(!is_open(&program));
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o711)).unwrap();
+        assert!(is_open(&program));
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink("/nowhere/at/all", &link).unwrap();
+        assert!(!is_open(&link));
+    }
 }

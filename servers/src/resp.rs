@@ -6,12 +6,12 @@ use crate::ping;
 
 const LARGEST: u64 = 1 << 20;
 
-/// Runs one command, after the password if there is one, and returns its answer as text.
+/// Runs one command over a connection, after the password if there is one, and returns its answer as text.
 ///
 /// # Errors
 /// When the connection fails, or the answer is an error.
-pub(crate) fn call(port: u16, password: Option<&str>, words: &[&str]) -> io::Result<String> {
-    let mut reader = BufReader::new(ping::connect(port)?);
+pub(crate) fn call(stream: impl Read + Write, password: Option<&str>, words: &[&str]) -> io::Result<String> {
+    let mut reader = BufReader::new(stream);
     if let Some(password) = password {
         reader.get_mut().write_all(&command(&["AUTH", password]))?;
         answer(&mut reader)?;
@@ -25,6 +25,7 @@ fn command(words: &[&str]) -> Vec<u8> {
     std::iter::once(format!("*{}\r\n", words.len())).chain(parts).collect::<String>().into_bytes()
 }
 
+/// Items of a list come in lines.
 fn answer(reader: &mut impl BufRead) -> io::Result<String> {
     let mut line = String::new();
     reader.read_line(&mut line)?;
@@ -33,14 +34,20 @@ fn answer(reader: &mut impl BufRead) -> io::Result<String> {
     match kind {
         "+" | ":" => Ok(rest.to_owned()),
         "$" => bulk(reader, rest),
+        "*" => (0..rest.parse().unwrap_or(0))
+            .map(|_| answer(reader))
+            .collect::<io::Result<Vec<_>>>()
+            .map(|items| items.join("\n")),
         _ => Err(ping::unexpected(line.as_bytes())),
     }
 }
 
+/// A length of -1 says that there is nothing.
 fn bulk(reader: &mut impl BufRead, length: &str) -> io::Result<String> {
-    let length: u64 = length.parse().map_err(|_| ping::unexpected(length.as_bytes()))?;
+    let Ok(length) = length.parse::<u64>() else { return Ok(String::new()) };
     let mut text = String::new();
     reader.take(length.min(LARGEST)).read_to_string(&mut text)?;
+    reader.read_line(&mut String::new())?;
     Ok(text)
 }
 
@@ -62,6 +69,8 @@ mod tests {
         assert_eq!(read("+PONG\r\n").unwrap(), "PONG");
         assert_eq!(read(":7\r\n").unwrap(), "7");
         assert_eq!(read("$4\r\na\r\nb\r\n").unwrap(), "a\r\nb");
+        assert_eq!(read("$-1\r\n").unwrap(), "");
+        assert_eq!(read("*2\r\n$1\r\na\r\n:2\r\n").unwrap(), "a\n2");
         assert!(read("-LOADING\r\n").unwrap_err().to_string().contains("LOADING"));
         assert!(read("").is_err());
     }

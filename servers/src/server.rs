@@ -1,9 +1,10 @@
 //! One server that runs, or is down for a while.
 
 use std::fmt;
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Deref;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +13,10 @@ use parking_lot::Mutex;
 use rustix::process::Signal;
 
 use crate::account::Account;
-use crate::folder::Folder;
-use crate::launch::{Kind, Site, Software, Trouble, bring_up};
+use crate::folder::{Folder, Ground};
+use crate::launch::{Site, Software, Trouble, bring_up};
 use crate::port::Port;
-use crate::{Absent, processes};
+use crate::{Absent, certificates, processes, program};
 
 /// How often another port is tried.
 const PORTS: usize = 8;
@@ -38,6 +39,11 @@ impl Server {
         self.software.url(&self.site)
     }
 
+    /// What it is, such as `redis` or `sentinel`.
+    pub fn kind(&self) -> &'static str {
+        self.software.kind().name
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         SocketAddr::from((Ipv4Addr::LOCALHOST, self.port()))
@@ -51,6 +57,11 @@ impl Server {
     /// Its own folder, with its data, its log and its certificates.
     pub fn folder(&self) -> &Path {
         &self.site.folder
+    }
+
+    /// The certificate of the authority that vouches for its own, if it speaks TLS.
+    pub fn authority(&self) -> PathBuf {
+        self.site.path(certificates::AUTHORITY)
     }
 
     /// The number of its process, if it runs.
@@ -120,9 +131,8 @@ impl Server {
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Kind { name, .. } = self.software.kind();
         f.debug_struct("Server")
-            .field("kind", &name)
+            .field("kind", &self.kind())
             .field("address", &self.address())
             .finish_non_exhaustive()
     }
@@ -138,13 +148,13 @@ pub struct Running {
 
 impl Running {
     /// Starts a server in a folder of its own, on a free port.
-    pub(crate) fn start(software: Arc<dyn Software>) -> Result<Self, Absent> {
+    pub(crate) fn start(ground: &Ground, software: Arc<dyn Software>) -> Result<Self, Absent> {
         let kind = software.kind();
-        let account = Account::unprivileged();
-        let broken = |error: std::io::Error| Absent::broken(kind.requirement, error.to_string());
-        let folder = Folder::temporary(kind.name, account).map_err(broken)?;
-        let mut site = Site { folder: folder.path().to_owned(), port: 0, account, attached: true };
-        software.command(&site)?;
+        let broken = |error: io::Error| Absent::broken(kind.requirement, error.to_string());
+        let account = account(software.as_ref())?;
+        let folder = ground.folder(kind.name, account).map_err(broken)?;
+        let attached = ground.is_temporary();
+        let mut site = Site { folder: folder.path().to_owned(), port: 0, account, attached };
         software.prepare(&site)?;
         for _ in 0..PORTS {
             let port = Port::free().map_err(broken)?;
@@ -168,9 +178,27 @@ impl Running {
         let server = Server { software, site, _port: port, process: Mutex::new(Some(child)) };
         let running = Self { server, _folder: folder };
         let furnished = running.software.furnish(&running.site);
-        furnished.map_err(|error| running.site.broken(running.software.kind(), &error.to_string()))?;
+        furnished.map_err(|error| running.broken(&error.to_string()))?;
         Ok(running)
     }
+
+    /// An error about this server, with the end of its log.
+    pub(crate) fn broken(&self, what: &str) -> Absent {
+        self.site.broken(self.software.kind(), what)
+    }
+
+    /// Lets the server go on without us.
+    pub(crate) fn leave(&self) {
+        // Not waited for: it is not to end.
+        drop(self.server.process.lock().take());
+    }
+}
+
+/// Nobody, unless that is a user for whom the program is out of reach.
+fn account(software: &dyn Software) -> Result<Account, Absent> {
+    let words = software.command(&Site::nowhere())?;
+    let reachable = words.first().is_some_and(|program| program::is_open(Path::new(program)));
+    Ok(if reachable { Account::unprivileged() } else { Account::Own })
 }
 
 impl Deref for Running {

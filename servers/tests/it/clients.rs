@@ -9,45 +9,45 @@ use dancecard_servers::Server;
 
 #[path = "../../src/mongod/wire.rs"]
 #[allow(dead_code)]
-mod wire;
+pub(crate) mod wire;
 
 use wire::Document;
 
 /// How to leave a value with a server and ask for it.
 #[derive(Clone, Copy)]
-pub struct Client {
-    pub write: fn(&Server) -> io::Result<()>,
+pub(crate) struct Client {
+    pub(crate) write: fn(&Server) -> io::Result<()>,
     /// Whether it is there.
-    pub read: fn(&Server) -> io::Result<bool>,
+    pub(crate) read: fn(&Server) -> io::Result<bool>,
     /// Whether it has to be there after a kill.
-    pub durable: bool,
+    pub(crate) durable: bool,
 }
 
-pub const REDIS: Client = Client {
+pub(crate) const REDIS: Client = Client {
     write: |server| line(server, "SET key value\r\n").map(|_| ()),
     read: |server| Ok(line(server, "GET key\r\n")? == "$5"),
     durable: true,
 };
 
-pub const MEMCACHED: Client = Client {
+pub(crate) const MEMCACHED: Client = Client {
     write: |server| line(server, "set key 0 0 5\r\nvalue\r\n").map(|_| ()),
     read: |server| Ok(line(server, "get key\r\n")? == "VALUE key 0 5"),
     durable: false,
 };
 
-pub const POSTGRES: Client = Client {
+pub(crate) const POSTGRES: Client = Client {
     write: |server| psql(server, "CREATE TABLE t (v text); INSERT INTO t VALUES ('value')").map(|_| ()),
     read: |server| Ok(psql(server, "SELECT v FROM t").is_ok_and(|text| text == "value")),
     durable: true,
 };
 
-pub const MARIADB: Client = Client {
+pub(crate) const MARIADB: Client = Client {
     write: |server| mysql(server, "CREATE TABLE t (v text); INSERT INTO t VALUES ('value')").map(|_| ()),
     read: |server| Ok(mysql(server, "SELECT v FROM t").is_ok_and(|text| text == "value")),
     durable: true,
 };
 
-pub const MONGOD: Client = Client {
+pub(crate) const MONGOD: Client = Client {
     write: |server| {
         let item = Document::new().document("0", Document::new().text("_id", "value"));
         // Acknowledged when it is in the journal.
@@ -62,13 +62,35 @@ pub const MONGOD: Client = Client {
     durable: true,
 };
 
+pub(crate) const S3: Client = Client {
+    write: |server| http(server, "PUT /dancecard/key", "value").map(|_| ()),
+    read: |server| Ok(http(server, "GET /dancecard/key", "")?.ends_with("\r\n\r\nvalue")),
+    durable: false,
+};
+
+fn http(server: &Server, what: &str, body: &str) -> io::Result<String> {
+    let mut stream = connect(server)?;
+    let length = body.len();
+    // Somebody, whose signature is not checked: objects are private.
+    let credential = "Credential=key/20260101/us-east-1/s3/aws4_request";
+    let signature = "SignedHeaders=host, Signature=none";
+    let head = format!(
+        "Host: 127.0.0.1\r\nConnection: close\r\nAuthorization: AWS4-HMAC-SHA256 {credential}, {signature}"
+    );
+    write!(stream, "{what} HTTP/1.1\r\n{head}\r\nContent-Length: {length}\r\n\r\n{body}")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
 fn connect(server: &Server) -> io::Result<TcpStream> {
     let stream = TcpStream::connect(server.address())?;
     stream.set_read_timeout(Some(Duration::from_secs(30)))?;
     Ok(stream)
 }
 
-fn line(server: &Server, question: &str) -> io::Result<String> {
+/// The first line of the answer to a line.
+pub(crate) fn line(server: &Server, question: &str) -> io::Result<String> {
     let mut stream = connect(server)?;
     stream.write_all(question.as_bytes())?;
     let mut line = String::new();
@@ -87,7 +109,8 @@ fn mysql(server: &Server, statement: &str) -> io::Result<String> {
     run(Command::new("mariadb").args(words))
 }
 
-fn run(command: &mut Command) -> io::Result<String> {
+/// What a program says on its standard output, or an error with what it says on the other.
+pub(crate) fn run(command: &mut Command) -> io::Result<String> {
     let output = command.output()?;
     let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     if output.status.success() {
@@ -97,7 +120,7 @@ fn run(command: &mut Command) -> io::Result<String> {
     }
 }
 
-fn mongo(server: &Server, command: Document) -> io::Result<Vec<u8>> {
+pub(crate) fn mongo(server: &Server, command: Document) -> io::Result<Vec<u8>> {
     let mut stream = connect(server)?;
     stream.write_all(&wire::message(command, "test"))?;
     let answer = wire::answer(&mut stream)?;
@@ -105,7 +128,7 @@ fn mongo(server: &Server, command: Document) -> io::Result<Vec<u8>> {
 }
 
 /// Whether the server answers at all: one that is paused accepts, and says nothing.
-pub fn is_silent(server: &Server, question: &[u8]) -> io::Result<bool> {
+pub(crate) fn is_silent(server: &Server, question: &[u8]) -> io::Result<bool> {
     let mut stream = TcpStream::connect(server.address())?;
     stream.set_read_timeout(Some(Duration::from_millis(100)))?;
     stream.write_all(question)?;

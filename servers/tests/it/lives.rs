@@ -3,13 +3,13 @@
 use std::net::TcpStream;
 use std::path::Path;
 
-use dancecard_servers::{Running, Server};
+use dancecard_servers::{Running, Server, redis};
 use libtest_mimic::Failed;
 
-use crate::clients::{Client, is_silent};
+use crate::clients::{Client, is_silent, line};
 use crate::ensure;
 
-pub fn life(running: Running, client: Client) -> Result<(), Failed> {
+pub(crate) fn life(running: Running, client: Client) -> Result<(), Failed> {
     (client.write)(&running)?;
     ensure((client.read)(&running)?, "it lost what it was given")?;
     pause(&running, client)?;
@@ -44,6 +44,28 @@ fn pid(server: &Server) -> Result<u32, Failed> {
     server.pid().ok_or_else(|| Failed::from("it is down"))
 }
 
-pub fn is_process(pid: u32) -> bool {
+pub(crate) fn is_process(pid: u32) -> bool {
     Path::new("/proc").join(pid.to_string()).exists()
+}
+
+pub(crate) fn limit() -> Result<(), Failed> {
+    let server = redis::start_with(redis::Options { maxmemory: Some(1 << 20), ..redis::Options::default() })?;
+    let value = "x".repeat(2 << 20);
+    let answer = line(&server, &format!("*3\r\n$3\r\nSET\r\n$1\r\na\r\n${}\r\n{value}\r\n", value.len()))?;
+    let again = line(&server, "SET b 1\r\n")?;
+    ensure(answer.starts_with("-OOM") || again.starts_with("-OOM"), format!("{answer} {again}"))
+}
+
+/// A server that does not come up says why.
+pub(crate) fn nonsense() -> Result<(), Failed> {
+    let arguments = vec!["--no-such-setting".to_owned(), "1".to_owned()];
+    match redis::start_with(redis::Options { arguments, ..redis::Options::default() }) {
+        Ok(_) => Err(Failed::from("it came up")),
+        Err(absent) => ensure(
+            absent.is_broken()
+                && absent.reason().contains("no-such-setting")
+                && absent.requirement() == "redis",
+            absent.to_string(),
+        ),
+    }
 }

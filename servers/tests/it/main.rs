@@ -2,44 +2,70 @@
 
 use std::process::ExitCode;
 
-use dancecard_servers::{Absent, Running, mariadb, memcached, mongod, postgres, redis};
+use dancecard_servers::{
+    Absent, Running, mariadb, memcached, mongod, mongod_replica_set, postgres, redis, redis_cluster,
+    redis_sentinel, s3, valkey,
+};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 mod clients;
+mod detached;
+mod groups;
 mod lives;
+mod orphans;
 mod proxy;
+mod secrets;
 
-use clients::Client;
+type Check = fn() -> Result<(), Absent>;
+type Case = fn() -> Result<(), Failed>;
 
-type Start = fn() -> Result<Running, Absent>;
+/// The name of a test, what it needs, and what it does.
+const CASES: &[(&str, Check, Case)] = &[
+    ("redis::life", redis::check, || lives::life(durable(redis::start_with)?, clients::REDIS)),
+    ("valkey::life", valkey::check, || lives::life(durable(valkey::start_with)?, clients::REDIS)),
+    ("memcached::life", memcached::check, || lives::life(memcached::start()?, clients::MEMCACHED)),
+    ("postgres::life", postgres::check, || lives::life(postgres::start()?, clients::POSTGRES)),
+    ("mariadb::life", mariadb::check, || lives::life(mariadb::start()?, clients::MARIADB)),
+    ("mongod::life", mongod::check, || lives::life(mongod::start()?, clients::MONGOD)),
+    ("s3::life", s3::check, || lives::life(s3::start()?, clients::S3)),
+    ("redis::secrets", redis::check, secrets::redis),
+    ("postgres::secrets", postgres::check, secrets::postgres),
+    ("mariadb::secrets", mariadb::check, secrets::mariadb),
+    ("mongod::secrets", mongod::check, secrets::mongod),
+    ("redis::limit", redis::check, lives::limit),
+    ("redis::nonsense", redis::check, lives::nonsense),
+    ("redis_cluster::failover", redis_cluster::check, groups::cluster),
+    ("redis_sentinel::failover", redis_sentinel::check, groups::sentinel),
+    ("mongod_replica_set::one", mongod_replica_set::check, groups::replica_set_of_one),
+    ("mongod_replica_set::failover", mongod_replica_set::check, groups::replica_set),
+    ("orphans::redis", redis::check, || orphans::none_stays("redis")),
+    ("orphans::memcached", memcached::check, || orphans::none_stays("memcached")),
+    ("orphans::postgres", postgres::check, || orphans::none_stays("postgres")),
+    ("orphans::mariadb", mariadb::check, || orphans::none_stays("mariadb")),
+    ("orphans::mongod", mongod::check, || orphans::none_stays("mongod")),
+    ("orphans::s3", s3::check, || orphans::none_stays("s3")),
+    ("services::up_and_down", redis::check, detached::up_and_down),
+    ("services::groups", redis::check, detached::groups),
+];
 
 fn main() -> ExitCode {
-    let durable = redis::Options { durable: true, ..redis::Options::default() };
-    let _ = durable;
-    let servers: Vec<(&str, Start, Client)> = vec![
-        ("redis", redis_that_keeps, clients::REDIS),
-        ("memcached", memcached::start, clients::MEMCACHED),
-        ("postgres", postgres::start, clients::POSTGRES),
-        ("mariadb", mariadb::start, clients::MARIADB),
-        ("mongod", mongod::start, clients::MONGOD),
-    ];
-    let mut trials = proxy::trials();
-    for (name, start, client) in servers {
-        trials.push(trial(name, start, client));
+    if let Some(server) = std::env::var_os(orphans::SERVER) {
+        return orphans::start_and_wait(&server.to_string_lossy());
     }
+    let cases = CASES.iter().map(|(name, check, case)| trial(name, *check, *case));
+    let trials = cases.chain(proxy::trials()).collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
-fn redis_that_keeps() -> Result<Running, Absent> {
-    redis::start_with(redis::Options { durable: true, ..redis::Options::default() })
-}
-
-/// Starting is part of the trial, but absence has to be known before.
-fn trial(name: &'static str, start: Start, client: Client) -> Trial {
-    match start() {
-        Ok(running) => Trial::test(format!("{name}::life"), move || lives::life(running, client)),
+fn trial(name: &'static str, check: Check, case: Case) -> Trial {
+    match check() {
+        Ok(()) => Trial::test(name, case),
         Err(absent) => absent.trial(name),
     }
+}
+
+fn durable(start: fn(redis::Options) -> Result<Running, Absent>) -> Result<Running, Absent> {
+    start(redis::Options { durable: true, ..redis::Options::default() })
 }
 
 /// A failure with these words, unless that is so.

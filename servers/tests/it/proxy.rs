@@ -17,7 +17,7 @@ const SILENCE: Duration = Duration::from_millis(60);
 
 type Case = fn(&Proxy) -> Result<(), Failed>;
 
-pub fn trials() -> Vec<Trial> {
+pub(crate) fn trials() -> Vec<Trial> {
     let cases: [(&str, Case); 12] = [
         ("passes_and_counts", passes_and_counts),
         ("pipelined_requests_are_one_round_trip", pipelined_requests_are_one_round_trip),

@@ -1,0 +1,62 @@
+//! A process that is killed leaves neither a server nor a folder.
+
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use dancecard_servers::{Absent, Running, mariadb, memcached, mongod, postgres, redis, s3};
+use libtest_mimic::Failed;
+
+use crate::ensure;
+use crate::lives::is_process;
+
+/// Set, this program is the one that is killed, and this is what it starts.
+pub(crate) const SERVER: &str = "DANCECARD_SERVERS_ORPHAN";
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) fn none_stays(server: &str) -> Result<(), Failed> {
+    let mut owner = Command::new(std::env::current_exe()?);
+    let mut owner = owner.env(SERVER, server).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let mut lines = owner.stdout.take().map(BufReader::new).into_iter().flat_map(|out| out.lines());
+    let mut next = || lines.next().unwrap_or(Err(io::ErrorKind::UnexpectedEof.into()));
+    let (pid, folder) = (next()?.parse::<u32>()?, next()?);
+    ensure(is_process(pid) && Path::new(&folder).exists(), "it does not even run")?;
+    owner.kill()?;
+    owner.wait()?;
+    ensure(soon(|| !is_process(pid)), "the server stayed")?;
+    ensure(soon(|| !Path::new(&folder).exists()), "the folder stayed")
+}
+
+/// The kernel ends the server, and a shell removes the folder: nobody here can wait for either.
+fn soon(is_so: impl Fn() -> bool) -> bool {
+    let until = Instant::now() + PATIENCE;
+    while !is_so() {
+        if Instant::now() > until {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    true
+}
+
+pub(crate) fn start_and_wait(server: &str) -> ExitCode {
+    // On a thread that ends before: the server must not go with it.
+    let name = server.to_owned();
+    let started = std::thread::spawn(move || start(&name)).join();
+    let Ok(Ok(running)) = started else { return ExitCode::FAILURE };
+    println!("{}\n{}", running.pid().unwrap_or_default(), running.folder().display());
+    let _ = io::stdin().read(&mut [0]);
+    ExitCode::FAILURE
+}
+
+fn start(server: &str) -> Result<Running, Absent> {
+    match server {
+        "memcached" => memcached::start(),
+        "postgres" => postgres::start(),
+        "mariadb" => mariadb::start(),
+        "mongod" => mongod::start(),
+        "s3" => s3::start(),
+        _ => redis::start(),
+    }
+}
