@@ -32,6 +32,7 @@ mod record;
 mod session;
 mod settings;
 mod store;
+mod wrap;
 
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use codec::{Codec, JsonCodec};
@@ -47,3 +48,7 @@ pub use record::{CodecTag, Entry, Meta, Principal, Record, Stored, Version, Vers
 pub use session::{LiveSession, Loaded, Session, Status, Typed};
 pub use settings::{EngineUrl, Setting, percent_decode};
 pub use store::{BoxStream, Capabilities, Immediate, ListQuery, SharedStore, Store, Support, WriteMode};
+pub use wrap::{
+    CachedStore, Call, CallEnd, CallTotals, DeadlineStore, Meter, MeteredStore, NearCache, Operation,
+    PrefixedStore,
+};

@@ -20,6 +20,7 @@ mod tests;
 
 use listing::Listing;
 use principals::PrincipalIndex;
+pub(crate) use shard::hash;
 use shard::{Kept, Shard};
 
 const ENGINE: &str = "memory";

@@ -202,6 +202,12 @@ impl Meta {
         self
     }
 
+    /// The same facts with another successor.
+    pub(crate) fn with_successor(mut self, successor: RecordKey) -> Self {
+        self.rare_mut().successor = Some(successor);
+        self
+    }
+
     /// Sets whose session it is.
     #[must_use]
     pub fn with_principal(mut self, principal: Option<Principal>) -> Self {

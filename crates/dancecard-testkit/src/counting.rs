@@ -5,62 +5,11 @@ use std::ops::Sub;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use dancecard_core::{
-    BoxStream, Capabilities, Entry, Error, ListQuery, Record, RecordKey, Result, Store, Timestamp, Version,
-    Versioned, WriteMode,
-};
-
-/// An operation of [`Store`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Operation {
-    /// [`Store::load`]
-    Load,
-    /// [`Store::write`]
-    Write,
-    /// [`Store::delete`]
-    Delete,
-    /// [`Store::replace`]
-    Replace,
-    /// [`Store::touch`]
-    Touch,
-    /// [`Store::list`]
-    List,
-    /// [`Store::purge_expired`]
-    Purge,
-    /// [`Store::health`]
-    Health,
-}
-
-pub(crate) const OPERATIONS: [Operation; 8] = [
-    Operation::Load,
-    Operation::Write,
-    Operation::Delete,
-    Operation::Replace,
-    Operation::Touch,
-    Operation::List,
-    Operation::Purge,
-    Operation::Health,
-];
-
-impl Operation {
-    /// Its name, as errors give it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Load => "load",
-            Self::Write => "write",
-            Self::Delete => "delete",
-            Self::Replace => "replace",
-            Self::Touch => "touch",
-            Self::List => "list",
-            Self::Purge => "purge",
-            Self::Health => "health",
-        }
-    }
-}
+use dancecard_core::{BoxStream, Entry, ListQuery, Operation, Result, Store};
 
 /// Calls by operation. Its text is what a script compares: `1 load, 2 writes`, or `nothing`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Calls([u64; OPERATIONS.len()]);
+pub struct Calls([u64; Operation::ALL.len()]);
 
 impl Calls {
     /// How often an operation was called.
@@ -85,7 +34,7 @@ impl Sub for Calls {
 
 impl fmt::Display for Calls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let counted = OPERATIONS.iter().filter(|operation| self.of(**operation) > 0);
+        let counted = Operation::ALL.iter().filter(|operation| self.of(**operation) > 0);
         let told = counted.map(|operation| {
             let count = self.of(*operation);
             format!("{count} {}{}", operation.name(), if count == 1 { "" } else { "s" })
@@ -98,7 +47,7 @@ impl fmt::Display for Calls {
 
 /// Reads the counts of a store that was given away. A clone reads the same counts.
 #[derive(Debug, Clone, Default)]
-pub struct Counter(Arc<[AtomicU64; OPERATIONS.len()]>);
+pub struct Counter(Arc<[AtomicU64; Operation::ALL.len()]>);
 
 impl Counter {
     /// The calls so far.
@@ -145,65 +94,23 @@ impl<S: Store> CountingStore<S> {
     pub fn counter(&self) -> Counter {
         self.counter.clone()
     }
+
+    async fn counted<T>(
+        &self,
+        operation: Operation,
+        call: impl Future<Output = Result<T>> + Send,
+    ) -> Result<T> {
+        self.counter.count(operation);
+        call.await
+    }
 }
 
 impl<S: Store> Store for CountingStore<S> {
-    fn engine(&self) -> &'static str {
-        self.inner.engine()
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
-    }
-
-    async fn load(&self, key: &RecordKey) -> Result<Option<Versioned>> {
-        self.counter.count(Operation::Load);
-        self.inner.load(key).await
-    }
-
-    async fn write(&self, key: &RecordKey, record: Record, mode: WriteMode) -> Result<Version> {
-        self.counter.count(Operation::Write);
-        self.inner.write(key, record, mode).await
-    }
-
-    async fn delete(&self, key: &RecordKey) -> Result<()> {
-        self.counter.count(Operation::Delete);
-        self.inner.delete(key).await
-    }
-
-    async fn replace(
-        &self,
-        old: &RecordKey,
-        expected: &Version,
-        retired: Record,
-        new: &RecordKey,
-        record: Record,
-    ) -> Result<Version> {
-        self.counter.count(Operation::Replace);
-        self.inner.replace(old, expected, retired, new, record).await
-    }
-
-    async fn touch(&self, key: &RecordKey, expires_at: Timestamp) -> Result<bool> {
-        self.counter.count(Operation::Touch);
-        self.inner.touch(key, expires_at).await
-    }
+    dancecard_core::forward!(inner: engine, capabilities, unsupported);
+    dancecard_core::forward!(inner by counted: load, write, delete, replace, touch, purge_expired, health);
 
     fn list(&self, query: ListQuery) -> BoxStream<'_, Result<Entry>> {
         self.counter.count(Operation::List);
         self.inner.list(query)
-    }
-
-    async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<usize> {
-        self.counter.count(Operation::Purge);
-        self.inner.purge_expired(now, limit).await
-    }
-
-    async fn health(&self) -> Result<()> {
-        self.counter.count(Operation::Health);
-        self.inner.health().await
-    }
-
-    fn unsupported(&self, operation: &'static str) -> Error {
-        self.inner.unsupported(operation)
     }
 }

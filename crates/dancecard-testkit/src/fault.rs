@@ -5,12 +5,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use dancecard_core::{
-    BoxStream, Capabilities, Entry, Error, ErrorKind, ListQuery, Record, RecordKey, Result, Retry, Store,
-    Timestamp, Version, Versioned, WriteMode,
+    BoxStream, Entry, Error, ErrorKind, ListQuery, Operation, Record, RecordKey, Result, Retry, Store,
+    Versioned,
 };
 use futures_core::Stream;
-
-use crate::counting::Operation;
 
 mod gate;
 mod script;
@@ -85,20 +83,15 @@ impl<S: Store> FaultStore<S> {
         }
     }
 
-    async fn pass<T>(&self, operation: Operation, call: impl Future<Output = Result<T>>) -> Result<T> {
+    async fn pass<T>(&self, operation: Operation, call: impl Future<Output = Result<T>> + Send) -> Result<T> {
         let fault = self.faults.strike(operation);
         self.call(operation, fault, call).await
     }
 }
 
 impl<S: Store> Store for FaultStore<S> {
-    fn engine(&self) -> &'static str {
-        self.inner.engine()
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
-    }
+    dancecard_core::forward!(inner: engine, capabilities, unsupported);
+    dancecard_core::forward!(inner by pass: write, delete, replace, touch, purge_expired, health);
 
     async fn load(&self, key: &RecordKey) -> Result<Option<Versioned>> {
         let fault = self.faults.strike(Operation::Load);
@@ -109,29 +102,6 @@ impl<S: Store> Store for FaultStore<S> {
         let found = self.call(Operation::Load, fault, self.inner.load(key)).await?;
         self.faults.remember(key, found.as_ref());
         Ok(if cut { found.map(truncated) } else { found })
-    }
-
-    async fn write(&self, key: &RecordKey, record: Record, mode: WriteMode) -> Result<Version> {
-        self.pass(Operation::Write, self.inner.write(key, record, mode)).await
-    }
-
-    async fn delete(&self, key: &RecordKey) -> Result<()> {
-        self.pass(Operation::Delete, self.inner.delete(key)).await
-    }
-
-    async fn replace(
-        &self,
-        old: &RecordKey,
-        expected: &Version,
-        retired: Record,
-        new: &RecordKey,
-        record: Record,
-    ) -> Result<Version> {
-        self.pass(Operation::Replace, self.inner.replace(old, expected, retired, new, record)).await
-    }
-
-    async fn touch(&self, key: &RecordKey, expires_at: Timestamp) -> Result<bool> {
-        self.pass(Operation::Touch, self.inner.touch(key, expires_at)).await
     }
 
     fn list(&self, query: ListQuery) -> BoxStream<'_, Result<Entry>> {
@@ -146,18 +116,6 @@ impl<S: Store> Store for FaultStore<S> {
         };
         let wait = gate.map(|gate| -> Wait { Box::pin(async move { gate.pass().await }) });
         Box::pin(Listing { wait, inner: Some(self.inner.list(query)), last })
-    }
-
-    async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<usize> {
-        self.pass(Operation::Purge, self.inner.purge_expired(now, limit)).await
-    }
-
-    async fn health(&self) -> Result<()> {
-        self.pass(Operation::Health, self.inner.health()).await
-    }
-
-    fn unsupported(&self, operation: &'static str) -> Error {
-        self.inner.unsupported(operation)
     }
 }
 

@@ -48,7 +48,8 @@ mod failure;
 mod fault;
 mod random;
 
-pub use counting::{Calls, Counter, CountingStore, Operation};
+pub use counting::{Calls, Counter, CountingStore};
+pub use dancecard_core::Operation;
 pub use failure::{Failure, Outcome};
 pub use fault::{Fault, FaultStore, Faults, Gate};
 pub use random::Random;

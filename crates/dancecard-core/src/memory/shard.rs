@@ -79,7 +79,7 @@ impl Stored for Kept {
 }
 
 /// Mixes the key's bytes. Our own keys are hashes already; foreign ones may begin with the time of day.
-pub(super) fn hash(key: &RecordKey) -> u64 {
+pub(crate) fn hash(key: &RecordKey) -> u64 {
     let (words, rest) = key.as_bytes().as_chunks::<8>();
     let tail = rest.iter().fold(rest.len() as u64, |tail, byte| tail << 8 | u64::from(*byte));
     words.iter().fold(tail, |hash, word| mix(hash ^ u64::from_le_bytes(*word)))

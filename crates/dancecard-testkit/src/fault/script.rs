@@ -4,11 +4,11 @@ use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
-use dancecard_core::{RecordKey, Versioned};
+use dancecard_core::{Operation, RecordKey, Versioned};
 use parking_lot::Mutex;
 
 use super::gate::Gate;
-use crate::counting::{Calls, Counter, Operation};
+use crate::counting::{Calls, Counter};
 use crate::random::Random;
 
 /// What befalls one call.

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use dancecard_core::Operation;
+
 use super::browser::Origin;
 use super::cookie::SetCookie;
 use super::script::{Action, Answer, Expected, Outcome, Request, Script, Step};
 use super::setup::{Setup, number, unknown};
 use super::visit::can_do;
-use crate::counting::{OPERATIONS, Operation};
 
 /// Where a text is not a script.
 #[derive(Debug, PartialEq, Eq)]
@@ -231,14 +232,14 @@ fn cookie_line(name: &str, value: String, default_cookie: bool) -> Result<String
 
 fn operations(text: &str) -> Result<Vec<Operation>, String> {
     match text {
-        "all" => Ok(OPERATIONS.into()),
+        "all" => Ok(Operation::ALL.into()),
         "none" => Ok(Vec::new()),
         _ => text.split(' ').map(operation).collect(),
     }
 }
 
 fn operation(name: &str) -> Result<Operation, String> {
-    let found = OPERATIONS.into_iter().find(|operation| operation.name() == name);
+    let found = Operation::ALL.into_iter().find(|operation| operation.name() == name);
     found.ok_or_else(|| unknown(name, "an operation of the engine"))
 }
 

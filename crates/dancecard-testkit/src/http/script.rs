@@ -1,8 +1,9 @@
 //! A script, read: what happens in which order, and what is expected.
 
+use dancecard_core::Operation;
+
 use super::browser::Origin;
 use super::setup::Setup;
-use crate::counting::Operation;
 
 /// A script.
 #[derive(Debug)]

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use dancecard_core::{
-    BoxStream, Capabilities, Entry, Error, ErrorKind, ListQuery, MemoryStore, Record, RecordKey, Result,
-    Retry, Store, Timestamp, Version, Versioned, WriteMode,
+    BoxStream, Entry, Error, ErrorKind, ListQuery, MemoryStore, Operation, Result, Retry, Store,
 };
 use parking_lot::Mutex;
 
-use crate::counting::{Calls, Counter, Operation};
+use crate::counting::{Calls, Counter};
 
 /// A handle; a clone is another one.
 #[derive(Clone)]
@@ -90,43 +89,11 @@ impl Store for Watched {
         "watched"
     }
 
-    fn capabilities(&self) -> Capabilities {
-        self.0.memory.capabilities()
-    }
-
-    async fn load(&self, key: &RecordKey) -> Result<Option<Versioned>> {
-        self.call(Operation::Load, self.0.memory.load(key)).await
-    }
-
-    async fn write(&self, key: &RecordKey, record: Record, mode: WriteMode) -> Result<Version> {
-        self.call(Operation::Write, self.0.memory.write(key, record, mode)).await
-    }
-
-    async fn delete(&self, key: &RecordKey) -> Result<()> {
-        self.call(Operation::Delete, self.0.memory.delete(key)).await
-    }
-
-    async fn replace(
-        &self,
-        old: &RecordKey,
-        expected: &Version,
-        retired: Record,
-        new: &RecordKey,
-        record: Record,
-    ) -> Result<Version> {
-        self.call(Operation::Replace, self.0.memory.replace(old, expected, retired, new, record)).await
-    }
-
-    async fn touch(&self, key: &RecordKey, expires_at: Timestamp) -> Result<bool> {
-        self.call(Operation::Touch, self.0.memory.touch(key, expires_at)).await
-    }
+    dancecard_core::forward!(0.memory: capabilities);
+    dancecard_core::forward!(0.memory by call: load, write, delete, replace, touch, purge_expired);
 
     fn list(&self, query: ListQuery) -> BoxStream<'_, Result<Entry>> {
         self.0.counter.count(Operation::List);
         self.0.memory.list(query)
-    }
-
-    async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<usize> {
-        self.call(Operation::Purge, self.0.memory.purge_expired(now, limit)).await
     }
 }

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use dancecard_core::{
-    BoxStream, Capabilities, Clock as _, Entry, ListQuery, ManualClock, Record, RecordKey, Result, Store,
-    Timestamp, Version, Versioned, WriteMode,
+    BoxStream, Clock as _, Entry, ListQuery, ManualClock, Record, RecordKey, Result, Store, Timestamp,
+    Version, Versioned, WriteMode,
 };
 use futures_core::Stream;
 
@@ -124,13 +124,7 @@ impl<S: Store> PacedStore<S> {
 }
 
 impl<S: Store> Store for PacedStore<S> {
-    fn engine(&self) -> &'static str {
-        self.engine.engine()
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.engine.capabilities()
-    }
+    dancecard_core::forward!(engine: engine, capabilities, unsupported);
 
     async fn load(&self, key: &RecordKey) -> Result<Option<Versioned>> {
         let name = self.history.key(key);
@@ -221,35 +215,6 @@ impl<S> fmt::Debug for TwoStepStore<S> {
 }
 
 impl<S: Store> Store for TwoStepStore<S> {
-    fn engine(&self) -> &'static str {
-        self.0.engine()
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.0.capabilities()
-    }
-
-    async fn load(&self, key: &RecordKey) -> Result<Option<Versioned>> {
-        self.0.load(key).await
-    }
-
-    async fn write(&self, key: &RecordKey, record: Record, mode: WriteMode) -> Result<Version> {
-        self.0.write(key, record, mode).await
-    }
-
-    async fn delete(&self, key: &RecordKey) -> Result<()> {
-        self.0.delete(key).await
-    }
-
-    async fn touch(&self, key: &RecordKey, expires_at: Timestamp) -> Result<bool> {
-        self.0.touch(key, expires_at).await
-    }
-
-    fn list(&self, query: ListQuery) -> BoxStream<'_, Result<Entry>> {
-        self.0.list(query)
-    }
-
-    async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<usize> {
-        self.0.purge_expired(now, limit).await
-    }
+    dancecard_core::forward!(0: engine, capabilities, unsupported);
+    dancecard_core::forward!(0: load, write, delete, touch, list, purge_expired, health);
 }

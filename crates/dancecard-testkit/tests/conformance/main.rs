@@ -1,6 +1,7 @@
 //! The suite on the reference engine, on every wrapper over it, and on an engine that can do almost nothing.
 
 mod last_writer;
+mod wrappers;
 
 use dancecard_core::{MemoryStore, SharedStore};
 use dancecard_testkit::store::{Opened, Subject, run, trials};
@@ -40,5 +41,6 @@ fn main() {
     all.extend(trials("faults", faults));
     all.extend(trials("counting", counting));
     all.extend(trials("last-writer", last_writer));
+    all.extend(wrappers::all());
     run(all)
 }

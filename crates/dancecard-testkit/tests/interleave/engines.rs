@@ -2,7 +2,7 @@
 
 use dancecard_core::{
     BoxStream, Capabilities, Entry, ListQuery, MemoryStore, Meta, Record, RecordKey, Result, Store, Support,
-    Timestamp, Version, Versioned, WriteMode,
+    Timestamp, Version, WriteMode,
 };
 
 /// What an engine gets wrong. The contract forbids each.
@@ -51,21 +51,11 @@ impl Store for Flawed {
         "flawed"
     }
 
-    fn capabilities(&self) -> Capabilities {
-        self.engine.capabilities()
-    }
-
-    async fn load(&self, key: &RecordKey) -> Result<Option<Versioned>> {
-        self.engine.load(key).await
-    }
+    dancecard_core::forward!(engine: capabilities, load, delete);
 
     async fn write(&self, key: &RecordKey, record: Record, mode: WriteMode) -> Result<Version> {
         let mode = self.mode(key, mode).await?;
         self.engine.write(key, record, mode).await
-    }
-
-    async fn delete(&self, key: &RecordKey) -> Result<()> {
-        self.engine.delete(key).await
     }
 
     async fn replace(
@@ -124,31 +114,13 @@ impl Store for Unconditional {
         self.0.capabilities().with_conditional_write(Support::None).with_replace(Support::None)
     }
 
-    async fn load(&self, key: &RecordKey) -> Result<Option<Versioned>> {
-        self.0.load(key).await
-    }
+    dancecard_core::forward!(0: load, delete, touch, list, purge_expired);
 
     async fn write(&self, key: &RecordKey, record: Record, mode: WriteMode) -> Result<Version> {
         match mode {
             WriteMode::Update(_) => Err(self.unsupported("update")),
             mode => self.0.write(key, record, mode).await,
         }
-    }
-
-    async fn delete(&self, key: &RecordKey) -> Result<()> {
-        self.0.delete(key).await
-    }
-
-    async fn touch(&self, key: &RecordKey, expires_at: Timestamp) -> Result<bool> {
-        self.0.touch(key, expires_at).await
-    }
-
-    fn list(&self, query: ListQuery) -> BoxStream<'_, Result<Entry>> {
-        self.0.list(query)
-    }
-
-    async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<usize> {
-        self.0.purge_expired(now, limit).await
     }
 }
 
@@ -165,23 +137,5 @@ impl Store for Untouchable {
         self.0.capabilities().with_touch(Support::None)
     }
 
-    async fn load(&self, key: &RecordKey) -> Result<Option<Versioned>> {
-        self.0.load(key).await
-    }
-
-    async fn write(&self, key: &RecordKey, record: Record, mode: WriteMode) -> Result<Version> {
-        self.0.write(key, record, mode).await
-    }
-
-    async fn delete(&self, key: &RecordKey) -> Result<()> {
-        self.0.delete(key).await
-    }
-
-    fn list(&self, query: ListQuery) -> BoxStream<'_, Result<Entry>> {
-        self.0.list(query)
-    }
-
-    async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<usize> {
-        self.0.purge_expired(now, limit).await
-    }
+    dancecard_core::forward!(0: load, write, delete, list, purge_expired);
 }

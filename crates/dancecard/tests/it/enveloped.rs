@@ -1,9 +1,6 @@
 //! The promises of the session layer over an engine that keeps records as bytes, as most engines will.
 
-use dancecard::{
-    BoxStream, Capabilities, Entry, ListQuery, MemoryStore, Meta, Record, RecordKey, Result, Store,
-    Timestamp, Version, Versioned, WriteMode,
-};
+use dancecard::{MemoryStore, Meta, Record, RecordKey, Result, Store, Timestamp, Version, WriteMode};
 use dancecard_testkit::interleave::{Counterexample, explore, seeds};
 
 /// The memory engine, through the bytes of the envelope.
@@ -30,32 +27,10 @@ impl Store for Enveloped {
         "enveloped"
     }
 
-    fn capabilities(&self) -> Capabilities {
-        self.records.capabilities()
-    }
-
-    async fn load(&self, key: &RecordKey) -> Result<Option<Versioned>> {
-        self.records.load(key).await
-    }
+    dancecard::forward!(records: capabilities, load, delete, touch, list, purge_expired);
 
     async fn write(&self, key: &RecordKey, record: Record, mode: WriteMode) -> Result<Version> {
         self.records.write(key, self.through_bytes(&record)?, mode).await
-    }
-
-    async fn delete(&self, key: &RecordKey) -> Result<()> {
-        self.records.delete(key).await
-    }
-
-    async fn touch(&self, key: &RecordKey, expires_at: Timestamp) -> Result<bool> {
-        self.records.touch(key, expires_at).await
-    }
-
-    fn list(&self, query: ListQuery) -> BoxStream<'_, Result<Entry>> {
-        self.records.list(query)
-    }
-
-    async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<usize> {
-        self.records.purge_expired(now, limit).await
     }
 }
 

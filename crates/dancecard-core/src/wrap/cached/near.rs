@@ -1,0 +1,340 @@
+//! What is kept, and the rules by which it is kept or let go.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, MutexGuard};
+
+use super::shard::{Entry, Shard};
+use crate::clock::{Clock, Timestamp};
+use crate::error::{Result, Retry};
+use crate::id::RecordKey;
+use crate::memory::hash;
+use crate::record::{Meta, Record, Version, Versioned};
+
+/// A shard holds so much at least, so that a small cache still has room for a large session.
+const LEAST_OF_A_SHARD: usize = 4 << 20;
+const MOST_SHARDS: usize = 16;
+
+/// What an entry takes besides the bytes of its payload: itself, its places in two tables, the record around the payload.
+/// Measured; see `bytes_are_counted_as_they_are` in the tests.
+const ENTRY: usize = 400;
+/// The same for facts that most sessions lack, besides their text.
+const RARE: usize = 136;
+/// Keys and versions up to this length lie in the entry.
+const INLINE: usize = 38;
+
+/// A handle on what a [`CachedStore`](super::CachedStore) holds: to look at, and to drop from. A clone is another handle.
+///
+/// ```
+/// use dancecard_core::{CachedStore, MemoryStore, RecordKey};
+///
+/// let store = CachedStore::new(MemoryStore::new());
+/// let near = store.near();
+/// // When a message from elsewhere says that a record was changed:
+/// near.forget(&RecordKey::new(b"key"));
+/// // When such messages may have been missed:
+/// near.clear();
+/// assert_eq!(near.bytes(), 0);
+/// ```
+#[derive(Clone)]
+pub struct NearCache(pub(super) Arc<Cache>);
+
+impl NearCache {
+    /// Drops the record under a key. What is being loaded at the moment is not kept either.
+    pub fn forget(&self, key: &RecordKey) {
+        self.0.learn(key, |shard, hash| shard.remove(hash, key));
+    }
+
+    /// Drops everything. What is being loaded at the moment is not kept either.
+    pub fn clear(&self) {
+        self.0.in_each_shard(|shard| {
+            shard.clear();
+            shard.advance_all();
+        });
+    }
+
+    /// How many records are held.
+    pub fn len(&self) -> usize {
+        self.0.sum(|shard| shard.len() as u64) as usize
+    }
+
+    /// Whether none is held.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many bytes are held, counted as [`CachedStore::with_max_bytes`](super::CachedStore::with_max_bytes) says.
+    pub fn bytes(&self) -> usize {
+        self.0.sum(|shard| shard.bytes() as u64) as usize
+    }
+
+    /// How many loads were answered from here.
+    pub fn hits(&self) -> u64 {
+        self.0.sum(|shard| shard.hits)
+    }
+
+    /// How many loads went to the engine.
+    pub fn misses(&self) -> u64 {
+        self.0.sum(|shard| shard.misses)
+    }
+}
+
+impl fmt::Debug for NearCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NearCache")
+            .field("max_bytes", &self.0.max_bytes)
+            .field("max_age", &self.0.max_age)
+            .field("len", &self.len())
+            .field("bytes", &self.bytes())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Entries, and the rules.
+///
+/// A load, a listing and a change are *observations* of a key. What was asked of the engine before an observation ended,
+/// and is answered after it, may be older than what was observed. So each observation advances the generation of its key's
+/// stripe, and an answer is kept only if the generation is the one that was there when the engine was asked. An answer
+/// that came too late to be kept still drops an entry of another version. Thus whatever a caller has seen, nobody is
+/// given anything older afterwards.
+pub(super) struct Cache {
+    shards: Box<[Mutex<Shard>]>,
+    /// The latest moment that the callers spoke of. What had expired by then may be gone from the engine.
+    heard: AtomicI64,
+    pub(super) max_bytes: usize,
+    pub(super) max_age: Duration,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+/// The moment at which the engine was asked.
+struct Ticket {
+    hash: u64,
+    generation: u64,
+    since: Timestamp,
+}
+
+impl Cache {
+    pub(super) fn new(max_bytes: usize, max_age: Duration, clock: Arc<dyn Clock>) -> Self {
+        let shards = (max_bytes / LEAST_OF_A_SHARD).clamp(1, MOST_SHARDS);
+        let each = max_bytes / shards;
+        let shards = (0..shards).map(|_| Mutex::new(Shard::new(each))).collect();
+        Self { shards, heard: AtomicI64::new(i64::MIN), max_bytes, max_age, clock }
+    }
+
+    fn shard(&self, hash: u64) -> MutexGuard<'_, Shard> {
+        // Bits that neither the table inside the shard nor its stripes use.
+        let index = (hash >> 36) as usize % self.shards.len();
+        self.shards[index].lock()
+    }
+
+    fn in_each_shard(&self, act: impl Fn(&mut Shard)) {
+        self.shards.iter().for_each(|shard| act(&mut shard.lock()));
+    }
+
+    fn sum(&self, of: impl Fn(&Shard) -> u64) -> u64 {
+        self.shards.iter().map(|shard| of(&shard.lock())).sum()
+    }
+
+    /// A whole millisecond less than is allowed, since a timestamp may be that much in the past.
+    fn is_fresh(&self, entry: &Entry, now: Timestamp) -> bool {
+        let age = now.since(entry.as_of).saturating_add(Duration::from_millis(1));
+        entry.as_of <= now && age <= self.max_age && self.may_live(&entry.versioned)
+    }
+
+    fn may_live(&self, record: &Versioned) -> bool {
+        record.expires_at().as_millis() > self.heard.load(Ordering::Relaxed)
+    }
+
+    /// Markers are not: the end of a session, and the mark of an "end all" of another process, must be seen at once by
+    /// whoever looks for them.
+    fn is_kept(&self, record: &Versioned) -> bool {
+        !record.written_meta().is_retired() && self.may_live(record)
+    }
+
+    /// The record under a key, or the permission to ask the engine for it.
+    pub(super) fn look<'a>(&'a self, key: &'a RecordKey) -> Result<Versioned, Question<'a>> {
+        let (now, hash) = (self.clock.now(), hash(key));
+        let mut shard = self.shard(hash);
+        let fresh = shard.read(hash, key).filter(|entry| self.is_fresh(entry, now));
+        if let Some(found) = fresh.map(|entry| entry.versioned.clone()) {
+            shard.hits += 1;
+            return Ok(found);
+        }
+        shard.misses += 1;
+        shard.remove(hash, key);
+        let ticket = Ticket { hash, generation: shard.generation(hash), since: now };
+        Err(Question { cache: self, key, ticket })
+    }
+
+    /// A change of the record under a key begins.
+    pub(super) fn change<'a>(&'a self, key: &'a RecordKey) -> Change<'a> {
+        let (since, hash) = (self.clock.now(), hash(key));
+        let ticket = Ticket { hash, generation: self.shard(hash).generation(hash), since };
+        Change { cache: self, key, ticket, end: End::Unknown }
+    }
+
+    /// What a write is going to leave, for the cache, unless it is not to be kept.
+    pub(super) fn copy_of(&self, key: &RecordKey, record: &Record) -> Option<Record> {
+        self.heard.fetch_max(record.meta.renewed_at().as_millis(), Ordering::Relaxed);
+        let room = self.max_bytes / self.shards.len();
+        let fits = weight(key, &record.meta, record.payload.len()) <= room;
+        (fits && !record.meta.is_retired()).then(|| record.clone())
+    }
+
+    /// A listing shows which version a record has.
+    pub(super) fn listed(&self, key: &RecordKey, version: &Version) {
+        self.learn(key, |shard, hash| shard.keep_only(hash, key, Some(version)));
+    }
+
+    /// A purge has removed what it was to remove, or a part of it.
+    pub(super) fn purged(&self, now: Timestamp) {
+        // Not the maximum: the callers' clock may have been set back.
+        self.heard.store(now.as_millis(), Ordering::Relaxed);
+        self.in_each_shard(|shard| {
+            shard.remove_expired(now);
+            shard.advance_all();
+        });
+    }
+
+    fn learn(&self, key: &RecordKey, act: impl FnOnce(&mut Shard, u64)) {
+        let hash = hash(key);
+        let mut shard = self.shard(hash);
+        shard.advance(hash);
+        act(&mut shard, hash);
+    }
+}
+
+impl Ticket {
+    /// Whether nothing was learned of the key since the engine was asked, and nothing may still happen to it. From now on
+    /// something was.
+    fn is_latest(&self, shard: &mut Shard) -> bool {
+        let latest = shard.generation(self.hash) == self.generation;
+        shard.advance(self.hash);
+        latest && !shard.is_closed(self.hash, self.since)
+    }
+}
+
+/// A load that the engine is asked for. If it is given up, nothing was learned.
+pub(super) struct Question<'a> {
+    cache: &'a Cache,
+    key: &'a RecordKey,
+    ticket: Ticket,
+}
+
+impl Question<'_> {
+    pub(super) fn answered(self, found: Option<&Versioned>) {
+        let Self { cache, key, ticket } = self;
+        let mut shard = cache.shard(ticket.hash);
+        if !ticket.is_latest(&mut shard) {
+            return shard.keep_only(ticket.hash, key, found.map(Versioned::version));
+        }
+        match found.filter(|found| cache.is_kept(found)) {
+            Some(found) => shard.put_at(&ticket, key, found.clone()),
+            None => shard.remove(ticket.hash, key),
+        }
+    }
+}
+
+/// A change that is being made. However it is left, the entry is dropped or replaced.
+pub(super) struct Change<'a> {
+    cache: &'a Cache,
+    key: &'a RecordKey,
+    ticket: Ticket,
+    end: End,
+}
+
+/// What is there now, as far as anybody knows.
+enum End {
+    /// The old record, the new one, or the old one for a while.
+    Unknown,
+    /// Something else, or nothing.
+    Other,
+    /// This.
+    Written(Versioned),
+    /// What was there before, for longer.
+    Touched(Timestamp),
+}
+
+impl Change<'_> {
+    pub(super) fn written(self, answer: &Result<Version>, record: Option<Record>) {
+        self.ended(answer, |version| {
+            record.map(|record| End::Written(Versioned::new(record, version.clone())))
+        });
+    }
+
+    pub(super) fn touched(self, answer: &Result<bool>, expires_at: Timestamp) {
+        self.ended(answer, |there| there.then_some(End::Touched(expires_at)));
+    }
+
+    pub(super) fn removed<T>(self, answer: &Result<T>) {
+        self.ended(answer, |_| None);
+    }
+
+    fn ended<T>(mut self, answer: &Result<T>, end: impl FnOnce(&T) -> Option<End>) {
+        self.end = match answer {
+            Ok(done) => end(done).unwrap_or(End::Other),
+            Err(error) if error.retry() == Retry::Unknown => End::Unknown,
+            Err(_) => End::Other,
+        };
+    }
+}
+
+impl Drop for Change<'_> {
+    fn drop(&mut self) {
+        let (key, hash) = (self.key, self.ticket.hash);
+        let mut shard = self.cache.shard(hash);
+        let latest = self.ticket.is_latest(&mut shard);
+        match std::mem::replace(&mut self.end, End::Other) {
+            End::Written(versioned) if latest && self.cache.is_kept(&versioned) => {
+                shard.put_at(&self.ticket, key, versioned)
+            }
+            End::Touched(at) if latest => shard.extend(hash, key, at),
+            End::Unknown => {
+                shard.remove(hash, key);
+                shard.close(hash, self.cache.clock.now().saturating_add(self.cache.max_age));
+            }
+            _ => shard.remove(hash, key),
+        }
+    }
+}
+
+impl Shard {
+    fn put_at(&mut self, ticket: &Ticket, key: &RecordKey, versioned: Versioned) {
+        let weight = weight(key, versioned.written_meta(), versioned.payload().len());
+        self.put(ticket.hash, key, versioned, ticket.since, weight);
+    }
+
+    fn extend(&mut self, hash: u64, key: &RecordKey, at: Timestamp) {
+        if let Some(entry) = self.find(hash, key) {
+            let later = entry.versioned.expires_at().max(at);
+            entry.versioned = entry.versioned.clone().with_expires_at(later);
+        }
+    }
+}
+
+fn weight(key: &RecordKey, meta: &Meta, payload: usize) -> usize {
+    let texts = [meta.principal().map(|who| who.as_str()), meta.user_agent(), meta.address()];
+    let texts = texts.into_iter().flatten();
+    let rare = texts.map(str::len).reduce(|sum, length| sum + length).map_or(0, |length| length + RARE);
+    let spilt = Some(key.as_bytes().len()).filter(|length| *length > INLINE).unwrap_or(0);
+    ENTRY + payload + rare + spilt
+}
+
+/// Time that does not jump when the wall clock is set.
+#[derive(Debug)]
+pub(super) struct SteadyClock(Instant);
+
+impl SteadyClock {
+    pub(super) fn new() -> Self {
+        Self(Instant::now())
+    }
+}
+
+impl Clock for SteadyClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(0).saturating_add(self.0.elapsed())
+    }
+}
