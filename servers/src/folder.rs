@@ -11,10 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::account::Account;
 
-/// Ends when its standard input does, which is when this process is gone, and takes the folder away. The servers may
-/// need a moment to be gone too.
-const SWEEP: &str =
-    "cat; for wait in 0 0.2 0.5 1 2 5; do sleep $wait; rm -rf -- \"$1\" && exit; done 2>/dev/null";
+/// Ends when its standard input does, which is when this process is gone, and removes what is left.
+const SWEEP: &str = include_str!("sweep.sh");
 
 /// Where folders of servers lie.
 #[derive(Debug, Clone)]

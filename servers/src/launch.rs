@@ -55,6 +55,11 @@ pub(crate) trait Software: Debug + Send + Sync {
         Signal::TERM
     }
 
+    /// The signal that ends it at once when nobody wants its data any more.
+    fn dismissal(&self) -> Signal {
+        Signal::KILL
+    }
+
     /// What clients need that only a server which runs can be given, such as a database. Done once.
     ///
     /// # Errors

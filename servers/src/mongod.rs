@@ -15,6 +15,12 @@ pub(crate) use wire::Document;
 
 const KIND: Kind = Kind { name: "mongod", requirement: "mongodb" };
 const USER: &str = "dancecard";
+const PARAMETERS: &[&str] = &[
+    "ttlMonitorSleepSecs=1",
+    "diagnosticDataCollectionEnabled=false",
+    // A primary would wait for its clients to leave.
+    "shutdownTimeoutMillisForSignaledShutdown=100",
+];
 
 /// How a server is started.
 #[derive(Debug, Clone, Default)]
@@ -67,18 +73,17 @@ impl Software for Mongod {
     }
 
     fn command(&self, site: &Site) -> Result<Vec<OsString>, Absent> {
-        let missing =
-            || Absent::missing("mongodb", "mongod is not installed (`cargo xtask test environment`)");
-        let program = program::in_python("fiftyone/db/bin/mongod").or_else(|| program::find("mongod"));
-        let mut words = vec![program.ok_or_else(missing)?.into_os_string()];
+        let mut words = vec![find()?.into_os_string(), "--dbpath".into(), site.path("data").into_os_string()];
         let port = site.port.to_string();
-        words.extend(["--dbpath".into(), site.path("data").into_os_string()]);
-        let own =
-            ["--bind_ip", "127.0.0.1", "--nounixsocket", "--wiredTigerCacheSizeGB", "0.25", "--port", &port];
-        words.extend(own.map(OsString::from));
-        for parameter in ["ttlMonitorSleepSecs=1", "diagnosticDataCollectionEnabled=false"] {
-            words.extend(["--setParameter", parameter].map(OsString::from));
-        }
+        words.extend(["--bind_ip", "127.0.0.1", "--port", &port, "--nounixsocket"].map(OsString::from));
+        words.extend(["--wiredTigerCacheSizeGB", "0.25"].map(OsString::from));
+        // Without 300 MB of empty journal.
+        words.extend(
+            ["--wiredTigerEngineConfigString", "log=(file_max=16MB,prealloc=false)"].map(OsString::from),
+        );
+        words.extend(
+            PARAMETERS.iter().flat_map(|parameter| ["--setParameter", parameter]).map(OsString::from),
+        );
         if self.options.tls {
             words.extend(
                 ["--tlsMode", "preferTLS", "--tlsCertificateKeyFile", certificates::BOTH].map(OsString::from),

@@ -78,6 +78,8 @@ impl Software for Postgres {
             "unix_socket_directories=..".to_owned(),
             "fsync=off".to_owned(),
             "max_connections=200".to_owned(),
+            // Within its folder, so that a kill leaves less behind.
+            "dynamic_shared_memory_type=mmap".to_owned(),
             "shared_buffers=64MB".to_owned(),
         ];
         if self.options.tls {
@@ -109,6 +111,11 @@ impl Software for Postgres {
     /// At `TERM`, it would wait until its clients leave.
     fn farewell(&self) -> Signal {
         Signal::INT
+    }
+
+    /// Killed, it would leave its shared memory to the system.
+    fn dismissal(&self) -> Signal {
+        Signal::QUIT
     }
 
     fn url(&self, site: &Site) -> String {

@@ -112,8 +112,8 @@ impl Server {
         let Some(mut child) = process.take() else { return };
         let family = processes::family(child.id());
         processes::signal(child.id(), signal);
-        // One that is paused would not hear of it.
-        processes::signal(child.id(), Signal::CONT);
+        // Those that are paused would not hear of it.
+        family.iter().for_each(|pid| processes::signal(*pid, Signal::CONT));
         if signal == Signal::KILL || !processes::gone(&family[..1], PATIENCE) {
             family.iter().for_each(|pid| processes::signal(*pid, Signal::KILL));
         }
@@ -211,6 +211,6 @@ impl Deref for Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.server.kill();
+        self.server.end(self.server.software.dismissal());
     }
 }

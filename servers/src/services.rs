@@ -21,35 +21,37 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(30);
 const STATE: &str = "state";
 
+/// A name, the word for it in `DANCECARD_TEST_REQUIRE`, and how it is started.
+type Service = (&'static str, &'static str, Starter);
 type Starter = fn(&Ground) -> Result<(Vec<Running>, Option<String>), Absent>;
 
-/// What can be started, by name, and how many processes it is.
-const SERVICES: &[(&str, Starter)] = &[
-    ("redis", |ground| one(redis::start_on(ground, Make::Redis, redis::Options::default()))),
-    ("valkey", |ground| one(redis::start_on(ground, Make::Valkey, redis::Options::default()))),
-    ("redis-cluster", |ground| {
+/// What can be started.
+const SERVICES: &[Service] = &[
+    ("redis", "redis", |ground| one(redis::start_on(ground, Make::Redis, redis::Options::default()))),
+    ("valkey", "valkey", |ground| one(redis::start_on(ground, Make::Valkey, redis::Options::default()))),
+    ("redis-cluster", "redis", |ground| {
         let cluster = redis_cluster::start_on(ground, redis::Options::default())?;
         let url = cluster.url();
         Ok((cluster.into_members(), Some(url)))
     }),
-    ("redis-sentinel", |ground| {
+    ("redis-sentinel", "redis", |ground| {
         let watched = redis_sentinel::start_on(ground, redis::Options::default())?;
         let url = watched.url();
         Ok((watched.into_members(), Some(url)))
     }),
-    ("memcached", |ground| {
+    ("memcached", "memcached", |ground| {
         let two = (0..2).map(|_| memcached::start_on(ground, memcached::Options::default()));
         Ok((two.collect::<Result<_, _>>()?, None))
     }),
-    ("postgres", |ground| one(postgres::start_on(ground, postgres::Options::default()))),
-    ("mariadb", |ground| one(mariadb::start_on(ground, mariadb::Options::default()))),
-    ("mongod", |ground| one(mongod::start_on(ground, mongod::Options::default()))),
-    ("mongod-replica-set", |ground| {
+    ("postgres", "postgres", |ground| one(postgres::start_on(ground, postgres::Options::default()))),
+    ("mariadb", "mariadb", |ground| one(mariadb::start_on(ground, mariadb::Options::default()))),
+    ("mongod", "mongodb", |ground| one(mongod::start_on(ground, mongod::Options::default()))),
+    ("mongod-replica-set", "mongodb", |ground| {
         let set = mongod_replica_set::start_on(ground, 3)?;
         let url = set.url();
         Ok((set.into_members(), Some(url)))
     }),
-    ("s3", |ground| one(s3::start_on(ground))),
+    ("s3", "s3", |ground| one(s3::start_on(ground))),
 ];
 
 fn one(started: Result<Running, Absent>) -> Result<(Vec<Running>, Option<String>), Absent> {
@@ -86,7 +88,12 @@ pub enum Health {
 
 /// The names of all services.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    SERVICES.iter().map(|(name, _)| *name)
+    SERVICES.iter().map(|(name, ..)| *name)
+}
+
+/// The word that names the server of a service in `DANCECARD_TEST_REQUIRE`.
+pub fn requirement(name: &str) -> Option<&'static str> {
+    SERVICES.iter().find(|(service, ..)| *service == name).map(|(_, requirement, _)| *requirement)
 }
 
 /// Services in one folder.
@@ -117,10 +124,10 @@ impl Services {
     /// # Errors
     /// When a program is missing or a server does not come up; then none of it stays.
     pub fn up(&self, name: &str) -> Result<Vec<Process>, Absent> {
-        let found = SERVICES.iter().find(|(service, _)| *service == name);
-        let (service, start) =
+        let found = SERVICES.iter().find(|(service, ..)| *service == name);
+        let (service, requirement, start) =
             found.ok_or_else(|| Absent::broken("services", format!("there is no `{name}`")))?;
-        let broken = |error: io::Error| Absent::broken(service, error.to_string());
+        let broken = |error: io::Error| Absent::broken(requirement, error.to_string());
         self.down(service).map_err(broken)?;
         let folder = self.folder.join(service);
         fs::create_dir_all(&folder).map_err(broken)?;
@@ -191,9 +198,9 @@ impl Process {
     }
 
     fn end(&self) {
-        let farewell = self.software().map_or(Signal::TERM, |software| software.farewell());
+        let signal = self.software().map_or(Signal::KILL, |software| software.dismissal());
         let family = processes::family(self.pid);
-        processes::signal(self.pid, farewell);
+        processes::signal(self.pid, signal);
         if !processes::gone(&[self.pid], PATIENCE) {
             family.iter().for_each(|pid| processes::signal(*pid, Signal::KILL));
         }

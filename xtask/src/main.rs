@@ -6,6 +6,7 @@ mod licences;
 mod metadata;
 mod packages;
 mod process;
+mod services;
 mod steps;
 mod summary;
 mod tidy;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
 fn run(words: &[String]) -> Result<bool> {
     match words.split_first() {
         Some((verb, names)) if verb == "test" || verb == "ci" => gate::run(&chosen(names)?),
+        Some((verb, words)) if verb == "services" => services::run(words),
         Some((verb, [])) if verb == "tidy" => gate::run(&chosen(&["tidy".to_owned()])?),
         _ => bail!("{}", usage()),
     }
@@ -40,7 +42,7 @@ fn run(words: &[String]) -> Result<bool> {
 fn usage() -> String {
     let steps: String = STEPS.iter().map(|step| format!("\n  {:12} {}", step.name, step.about)).collect();
     format!(
-        "usage: cargo xtask test [STEP...] | ci [STEP...] | tidy\n\nsteps, all of them unless named:{steps}"
+        "usage: cargo xtask test [STEP...] | ci [STEP...] | tidy | services up|down|status\n\nsteps, all of them unless named:{steps}"
     )
 }
 

