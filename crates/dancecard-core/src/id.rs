@@ -75,6 +75,10 @@ impl fmt::Debug for SessionId {
 pub struct Token([u8; TOKEN_LEN]);
 
 impl Token {
+    pub(crate) fn to_bytes(self) -> [u8; TOKEN_LEN] {
+        self.0
+    }
+
     /// The text to send to the client.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()

@@ -39,7 +39,7 @@ pub use codec::{Codec, JsonCodec};
 pub use delta::{Change, Changes};
 pub use error::{Error, ErrorKind, Result, Retry};
 pub use id::{IdGenerator, RecordKey, SessionId, SystemIds, TOKEN_LEN, Token};
-pub use manager::{Committed, Outcome, SessionManager, TokenAction};
+pub use manager::{CarriedAction, CarriedReply, Committed, Outcome, SessionManager, TokenAction};
 pub use memory::MemoryStore;
 pub use observe::{Event, EventKind, Fingerprint, Observer};
 pub use plan::{Facts, Intent, Plan, Presence, plan};
@@ -47,7 +47,10 @@ pub use policy::{AtLimit, ConflictPolicy, FailurePolicy, Lifetime, Policy};
 pub use record::{CodecTag, Entry, Meta, Principal, Record, Stored, Version, Versioned};
 pub use session::{LiveSession, Loaded, Session, Status, Typed};
 pub use settings::{EngineUrl, Setting, percent_decode};
-pub use store::{BoxStream, Capabilities, Immediate, ListQuery, SharedStore, Store, Support, WriteMode};
+pub use store::{
+    BoxStream, Capabilities, Carried, ClientSide, Immediate, ListQuery, Parcel, Sealed, SharedStore, Store,
+    Support, WriteMode,
+};
 pub use wrap::{
     CachedStore, Call, CallEnd, CallTotals, DeadlineStore, Meter, MeteredStore, NearCache, Operation,
     PrefixedStore,

@@ -15,6 +15,7 @@ use crate::record::CodecTag;
 use crate::session::{Place, Present, Session};
 use crate::store::{Capabilities, SharedStore, Store};
 
+mod carrying;
 mod committing;
 mod ending;
 mod lanes;
@@ -24,6 +25,7 @@ mod record;
 mod scope;
 mod tokens;
 
+pub use carrying::{CarriedAction, CarriedReply};
 pub(crate) use committing::{Ending, commit};
 pub(crate) use tokens::Tokens;
 
@@ -63,6 +65,8 @@ struct Inner {
     observer: Option<Arc<dyn Observer>>,
     fingerprints: Option<FingerprintKey>,
     namespace: Arc<str>,
+    /// What stays when a request is given a store of its own.
+    identity: Arc<()>,
     lanes: Arc<Lanes>,
 }
 
@@ -135,12 +139,15 @@ impl SessionManager {
             observer: None,
             fingerprints: None,
             namespace: Arc::from(""),
+            identity: Arc::default(),
             lanes: Arc::default(),
         }))
     }
 
     fn with(mut self, change: impl FnOnce(&mut Inner)) -> Self {
-        change(Arc::make_mut(&mut self.0));
+        let inner = Arc::make_mut(&mut self.0);
+        inner.identity = Arc::default();
+        change(inner);
         self
     }
 
@@ -234,9 +241,9 @@ impl SessionManager {
         self.0.capabilities
     }
 
-    /// Whether this is a handle on the same manager.
+    /// Whether this is a handle on the same manager, or on what [`SessionManager::open_carried`] made of it.
     pub fn is_same_as(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        Arc::ptr_eq(&self.0.identity, &other.0.identity)
     }
 
     /// The rules.

@@ -11,8 +11,10 @@ use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::id::RecordKey;
 use crate::record::{Entry, Meta, Principal, Record, Version, Versioned};
 
+mod carried;
 mod erased;
 
+pub use carried::{Carried, ClientSide, Parcel, Sealed};
 pub use erased::SharedStore;
 
 /// A stream in a box, as [`Store::list`] returns it.
@@ -172,6 +174,11 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         None
     }
 
+    /// The same engine for records that travel with the client, if it is such a one. Wrappers need not pass it on.
+    fn client_side(&self) -> Option<&dyn ClientSide> {
+        None
+    }
+
     /// The error of an operation that this engine does not have.
     fn unsupported(&self, operation: &'static str) -> Error {
         Error::new(ErrorKind::Unsupported, operation).with_engine(self.engine())
@@ -259,6 +266,9 @@ pub struct Capabilities {
     pub durable: bool,
     /// Whether other processes see the same records.
     pub shared: bool,
+    /// Whether a copy of a record that the client kept still counts after the record was deleted. If so, a sign-out can't
+    /// be enforced.
+    pub client_keeps: bool,
     /// The largest payload, in bytes, if there is a limit.
     pub max_payload: Option<usize>,
 }
@@ -322,6 +332,13 @@ impl Capabilities {
     #[must_use]
     pub fn with_shared(mut self, does: bool) -> Self {
         self.shared = does;
+        self
+    }
+
+    /// Sets [`Capabilities::client_keeps`].
+    #[must_use]
+    pub fn with_client_keeps(mut self, does: bool) -> Self {
+        self.client_keeps = does;
         self
     }
 

@@ -13,6 +13,8 @@ use line::Variant;
 const MAX_NAME_AND_VALUE: usize = 4096;
 /// ... and an attribute value that is longer than this.
 const MAX_ATTRIBUTE: usize = 1024;
+/// A session is spread over no more cookies than this: servers and proxies limit a request's header.
+pub(crate) const MAX_PARTS: usize = 8;
 
 /// Which cross-site requests carry the cookie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -80,6 +82,7 @@ pub struct CookieConfig {
     security: Security,
     lifetime: CookieLifetime,
     partitioned: bool,
+    parts: usize,
 }
 
 impl Default for CookieConfig {
@@ -101,6 +104,7 @@ impl CookieConfig {
             security: Security::default(),
             lifetime: CookieLifetime::default(),
             partitioned: false,
+            parts: 1,
         }
     }
 
@@ -153,6 +157,15 @@ impl CookieConfig {
         self
     }
 
+    /// Lets a session that the client carries, sealed, take up to this many cookies of some four kilobytes, 1 to 8. One
+    /// unless set: a larger session is refused then. Servers and proxies often accept no more than 8 or 16 kilobytes of
+    /// header in all. Sessions that an engine keeps need one small cookie whatever is set here.
+    #[must_use]
+    pub fn with_parts(mut self, cookies: usize) -> Self {
+        self.parts = cookies;
+        self
+    }
+
     /// The name over encrypted connections.
     pub fn secure_name(&self) -> String {
         match (self.exact || self.security == Security::Never, &self.domain, self.path.as_str()) {
@@ -175,7 +188,7 @@ impl CookieConfig {
         let strict = Variant::new(name, self.attributes(secure));
         let relaxes = self.security == Security::Auto && cfg!(debug_assertions) && !self.partitioned;
         let relaxed = relaxes.then(|| Variant::new(self.name.clone(), self.attributes(false)));
-        Cookie::new(strict, relaxed, self.lifetime)
+        Cookie::new(strict, relaxed, self.lifetime, self.parts)
     }
 
     fn check(&self, name: &str) -> Result<()> {
@@ -205,6 +218,7 @@ impl CookieConfig {
                 secure || self.same_site != SameSite::None,
                 "SameSite=None needs Secure: allow encrypted connections only",
             ),
+            ((1..=MAX_PARTS).contains(&self.parts), "a session can take 1 to 8 cookies"),
             (secure || !self.partitioned, "Partitioned needs Secure: allow encrypted connections only"),
         ];
         match rules.into_iter().find(|(holds, _)| !holds) {
@@ -285,6 +299,8 @@ mod tests {
     fn unusable_combinations_are_refused() {
         let never = |config: CookieConfig| config.with_security(Security::Never);
         let bad = [
+            CookieConfig::new("id").with_parts(0),
+            CookieConfig::new("id").with_parts(9),
             CookieConfig::new(""),
             CookieConfig::new("a b"),
             CookieConfig::new("a\r\nSet-Cookie: x"),

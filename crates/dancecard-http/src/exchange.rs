@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use dancecard_core::{Result, Session, SessionManager, TokenAction};
 
+use crate::carried::{self, Carried};
 use crate::fields::{Field, RequestHeaders, ResponseHeaders};
 use crate::transport::{Carrier, Transport};
 
@@ -26,6 +27,7 @@ struct Inner {
     manager: SessionManager,
     carrier: Carrier,
     records_device: bool,
+    is_client_side: bool,
     said_relaxed: AtomicBool,
 }
 
@@ -36,7 +38,9 @@ impl SessionHttp {
     }
 
     fn of(manager: SessionManager, carrier: Carrier, records_device: bool) -> Self {
-        Self(Arc::new(Inner { manager, carrier, records_device, said_relaxed: AtomicBool::new(false) }))
+        let is_client_side = manager.is_client_side();
+        let said_relaxed = AtomicBool::new(false);
+        Self(Arc::new(Inner { manager, carrier, records_device, is_client_side, said_relaxed }))
     }
 
     /// Lets the token travel in another way.
@@ -71,11 +75,20 @@ impl SessionHttp {
     /// Opens the session of a request that came from an address: that of the client itself, not of a proxy.
     pub fn begin_from(&self, request: &impl RequestHeaders, address: Option<IpAddr>) -> Exchange {
         let relaxed = self.0.carrier.can_relax() && self.relaxes(request);
-        let session = self.0.manager.open(self.0.carrier.tokens(request, relaxed));
+        let (session, carried) = self.open(request, relaxed);
         if self.0.records_device {
             record_device(&session, request, address);
         }
-        Exchange { http: self.clone(), session, relaxed }
+        Exchange { http: self.clone(), session, carried, relaxed }
+    }
+
+    fn open(&self, request: &impl RequestHeaders, relaxed: bool) -> (Session, Option<Box<Carried>>) {
+        let Inner { manager, carrier, is_client_side, .. } = &*self.0;
+        let carried = if *is_client_side { carried::open(manager, carrier, request, relaxed) } else { None };
+        match carried {
+            Some((session, carried)) => (session, Some(Box::new(carried))),
+            None => (manager.open(carrier.tokens(request, relaxed)), None),
+        }
     }
 
     /// In a debug build, for a browser on the same machine. Nothing that a remote client or a proxy on another machine
@@ -115,6 +128,7 @@ fn record_device(session: &Session, request: &impl RequestHeaders, address: Opti
 pub struct Exchange {
     http: SessionHttp,
     session: Session,
+    carried: Option<Box<Carried>>,
     relaxed: bool,
 }
 
@@ -133,10 +147,8 @@ impl Exchange {
         // Also of a session that nobody used: a body that is still to come can't write to it unnoticed.
         match self.session.commit_now() {
             Some(_) if !self.session.was_used() => true,
-            Some(committed) => {
-                self.write_headers(committed.token, response);
-                true
-            }
+            // What can't be sealed is an error, and those are for the other way.
+            Some(committed) => self.write_headers(committed.token, response).is_ok(),
             None => false,
         }
     }
@@ -163,8 +175,7 @@ impl Exchange {
     /// That of [`Exchange::finish`].
     pub async fn finish_rest(&self, response: &mut impl ResponseHeaders) -> Result<()> {
         let committed = self.http.0.manager.commit(&self.session).await?;
-        self.write_headers(committed.token, response);
-        Ok(())
+        self.write_headers(committed.token, response)
     }
 
     /// Writes the header lines of a response, of this status, that takes the place of one which [`Exchange::finish`]
@@ -173,28 +184,50 @@ impl Exchange {
     pub fn fail(&self, status: u16, response: &mut impl ResponseHeaders) {
         self.session.abandon();
         let token = self.session.commit_now().map_or(TokenAction::Keep, |committed| committed.token);
-        self.write_headers(token, response);
+        // Without random bytes to seal with there is nothing that the client could be told.
+        let _ = self.write_headers(token, response);
         if status == 503 {
             response.add_if_absent(Field::Named("retry-after"), RETRY_AFTER);
         }
     }
 
-    fn write_headers(&self, token: TokenAction, response: &mut impl ResponseHeaders) {
+    fn write_headers(&self, token: TokenAction, response: &mut impl ResponseHeaders) -> Result<()> {
         let carrier = &self.http.0.carrier;
-        add_vary(response, carrier.varies_by());
-        let line = match token {
+        match &self.carried {
+            None => self.write_lines(self.line(token), response),
+            Some(carried) => {
+                let lines = carried.lines(carrier, self.relaxed, &self.session, token)?;
+                self.write_lines(lines, response);
+            }
+        }
+        Ok(())
+    }
+
+    /// The line that tells the client about its token.
+    fn line(&self, token: TokenAction) -> Option<(Field<'_>, String)> {
+        let carrier = &self.http.0.carrier;
+        match token {
             TokenAction::Keep => None,
             TokenAction::Set { token, expires_at } => {
                 let remaining = expires_at.since(self.http.0.manager.now());
                 Some(carrier.set(self.relaxed, token.as_str(), remaining))
             }
             TokenAction::Forget => Some(carrier.remove(self.relaxed)),
-        };
+        }
+    }
+
+    fn write_lines<'a>(
+        &self,
+        lines: impl IntoIterator<Item = (Field<'a>, String)>,
+        response: &mut impl ResponseHeaders,
+    ) {
+        add_vary(response, self.http.0.carrier.varies_by());
+        let mut lines = lines.into_iter().peekable();
         // A response that carries a token is nobody else's; for others the application may know better.
-        if !response.add_if_absent(Field::CacheControl, NO_STORE) && line.is_some() {
+        if !response.add_if_absent(Field::CacheControl, NO_STORE) && lines.peek().is_some() {
             response.replace(Field::CacheControl, NO_STORE.into());
         }
-        if let Some((field, line)) = line {
+        for (field, line) in lines {
             response.append(field, line.into());
         }
     }

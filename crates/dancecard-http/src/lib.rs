@@ -32,6 +32,7 @@
 //! # Ok(()) }
 //! ```
 
+mod carried;
 mod cookie;
 mod exchange;
 mod failure;

@@ -122,6 +122,10 @@ impl Carrier {
 pub(crate) type Candidates<'a> = SmallVec<[&'a [u8]; 4]>;
 
 impl HeaderConfig {
+    pub(crate) fn response(&self) -> &str {
+        &self.response
+    }
+
     fn token<'a>(&self, line: &'a [u8]) -> Option<&'a [u8]> {
         if !self.bearer {
             return Some(line);

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use crate::id::TOKEN_LEN;
 
 /// More cookies of one name than this are a mistake or an attack.
-const MAX_CANDIDATES: usize = 4;
+pub(super) const MAX_CANDIDATES: usize = 4;
 
 #[derive(Default)]
 pub(crate) struct Tokens {

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use super::{BoxStream, Capabilities, Immediate, ListQuery, Store, WriteMode};
+use super::{BoxStream, Capabilities, ClientSide, Immediate, ListQuery, Store, WriteMode};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::id::RecordKey;
@@ -54,6 +54,7 @@ trait ErasedStore: fmt::Debug + Send + Sync {
     fn purge_expired(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<usize>>;
     fn health(&self) -> BoxFuture<'_, Result<()>>;
     fn immediate(&self) -> Option<&dyn Immediate>;
+    fn client_side(&self) -> Option<&dyn ClientSide>;
     fn unsupported(&self, operation: &'static str) -> Error;
 }
 
@@ -114,6 +115,10 @@ impl<S: Store> ErasedStore for S {
 
     fn immediate(&self) -> Option<&dyn Immediate> {
         Store::immediate(self)
+    }
+
+    fn client_side(&self) -> Option<&dyn ClientSide> {
+        Store::client_side(self)
     }
 
     fn unsupported(&self, operation: &'static str) -> Error {
@@ -177,6 +182,10 @@ impl Store for SharedStore {
 
     fn immediate(&self) -> Option<&dyn Immediate> {
         self.0.immediate()
+    }
+
+    fn client_side(&self) -> Option<&dyn ClientSide> {
+        self.0.client_side()
     }
 
     fn unsupported(&self, operation: &'static str) -> Error {

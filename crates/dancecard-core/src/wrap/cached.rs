@@ -19,7 +19,7 @@ mod shard;
 mod tests;
 
 pub use near::NearCache;
-use near::{Cache, SteadyClock};
+use near::{Cache, Clocks};
 
 const MAX_BYTES: usize = 64 << 20;
 const MAX_AGE: Duration = Duration::from_secs(2);
@@ -40,6 +40,7 @@ const MAX_AGE: Duration = Duration::from_secs(2);
 /// - Changes always go to the engine, at the version that was loaded. A version out of date leads to a conflict and a second
 ///   attempt, not to a lost write. But a request that sets what the record held a moment ago writes nothing, as ever,
 ///   though another process may just have changed it.
+/// - A record that has expired is not given out: another process may have moved its expiry.
 /// - That a key has no record is not kept, and neither are markers of ended and rotated sessions and of an "end all".
 /// - Listings ask the engine, and drop what they show to be out of date.
 ///
@@ -72,7 +73,7 @@ impl<S: Store> CachedStore<S> {
     /// A store that keeps records of `inner`, 64 MiB of them, each for two seconds.
     pub fn new(inner: S) -> Self {
         let compares = inner.capabilities().conditional_write.is_supported();
-        let cache = Cache::new(MAX_BYTES, MAX_AGE, Arc::new(SteadyClock::new()));
+        let cache = Cache::new(MAX_BYTES, MAX_AGE, Clocks::system());
         Self { inner, near: NearCache(Arc::new(cache)), compares }
     }
 
@@ -83,24 +84,25 @@ impl<S: Store> CachedStore<S> {
     /// of the bound if that is more, or than the bound if that is less, is not kept.
     #[must_use]
     pub fn with_max_bytes(self, bytes: usize) -> Self {
-        let Cache { max_age, clock, .. } = &*self.near.0;
-        let cache = Cache::new(bytes, *max_age, clock.clone());
+        let Cache { max_age, clocks, .. } = &*self.near.0;
+        let cache = Cache::new(bytes, *max_age, clocks.clone());
         self.with_cache(cache)
     }
 
     /// Gives out a record for at most so long. It is the bound of what is seen too late of other processes.
     #[must_use]
     pub fn with_max_age(self, age: Duration) -> Self {
-        let Cache { max_bytes, clock, .. } = &*self.near.0;
-        let cache = Cache::new(*max_bytes, age, clock.clone());
+        let Cache { max_bytes, clocks, .. } = &*self.near.0;
+        let cache = Cache::new(*max_bytes, age, clocks.clone());
         self.with_cache(cache)
     }
 
-    /// Measures the age by this clock, for tests. By default it is one that does not jump when the system's time is set.
+    /// Measures ages by this clock, and judges by it what has expired: it is to be the session manager's. For tests; by
+    /// default ages are measured by one that does not jump when the system's time is set.
     #[must_use]
     pub fn with_clock(self, clock: impl Clock) -> Self {
         let Cache { max_bytes, max_age, .. } = &*self.near.0;
-        let cache = Cache::new(*max_bytes, *max_age, Arc::new(clock));
+        let cache = Cache::new(*max_bytes, *max_age, Clocks::both(clock));
         self.with_cache(cache)
     }
 

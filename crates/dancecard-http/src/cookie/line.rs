@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::CookieLifetime;
+use super::{CookieLifetime, MAX_NAME_AND_VALUE};
 use crate::transport::Candidates;
 
 /// Browsers cut a lifetime that is longer.
@@ -14,6 +14,7 @@ pub(crate) struct Cookie {
     strict: Variant,
     relaxed: Option<Variant>,
     lifetime: CookieLifetime,
+    parts: usize,
 }
 
 /// One way in which the cookie is sent.
@@ -24,8 +25,13 @@ pub(crate) struct Variant {
 }
 
 impl Cookie {
-    pub(super) fn new(strict: Variant, relaxed: Option<Variant>, lifetime: CookieLifetime) -> Self {
-        Self { strict, relaxed, lifetime }
+    pub(super) fn new(
+        strict: Variant,
+        relaxed: Option<Variant>,
+        lifetime: CookieLifetime,
+        parts: usize,
+    ) -> Self {
+        Self { strict, relaxed, lifetime, parts }
     }
 
     pub(crate) fn can_relax(&self) -> bool {
@@ -38,7 +44,10 @@ impl Cookie {
 
     /// The line that sets the cookie. `remaining` is what is left of the session's absolute limit.
     pub(crate) fn set(&self, relaxed: bool, token: &str, remaining: Duration) -> String {
-        let mut line = self.variant(relaxed).line(token);
+        self.lasting(self.variant(relaxed).line(token), remaining)
+    }
+
+    fn lasting(&self, mut line: String, remaining: Duration) -> String {
         if self.lifetime == CookieLifetime::Persistent {
             line += "; Max-Age=";
             line += &remaining.min(MAX_AGE).as_secs().to_string();
@@ -50,11 +59,42 @@ impl Cookie {
     pub(crate) fn remove(&self, relaxed: bool) -> String {
         self.variant(relaxed).line("") + "; Max-Age=0"
     }
+
+    /// Over how many cookies a session may be spread.
+    pub(crate) fn parts(&self) -> usize {
+        self.parts
+    }
+
+    /// How long the value of each of them may be.
+    pub(crate) fn room(&self, relaxed: bool) -> usize {
+        let name = self.variant(relaxed).name.len() + if self.parts > 1 { 2 } else { 0 };
+        MAX_NAME_AND_VALUE.saturating_sub(name)
+    }
+
+    /// As [`Cookie::set`], for one of several cookies.
+    pub(crate) fn set_part(&self, relaxed: bool, part: usize, text: &str, remaining: Duration) -> String {
+        self.lasting(self.variant(relaxed).part(part).line(text), remaining)
+    }
+
+    /// As [`Cookie::remove`], for one of several cookies.
+    pub(crate) fn remove_part(&self, relaxed: bool, part: usize) -> String {
+        self.variant(relaxed).part(part).line("") + "; Max-Age=0"
+    }
 }
 
 impl Variant {
     pub(super) fn new(name: String, attributes: String) -> Self {
         Self { name, attributes }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The same for the cookie with another part of the value; the first has the plain name.
+    pub(crate) fn part(&self, part: usize) -> Self {
+        let name = if part == 0 { self.name.clone() } else { format!("{}.{part}", self.name) };
+        Self { name, attributes: self.attributes.clone() }
     }
 
     fn line(&self, value: &str) -> String {

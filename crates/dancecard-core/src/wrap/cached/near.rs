@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Mutex, MutexGuard};
 
 use super::shard::{Entry, Shard};
-use crate::clock::{Clock, Timestamp};
+use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::error::{Result, Retry};
 use crate::id::RecordKey;
 use crate::memory::hash;
@@ -102,11 +102,11 @@ impl fmt::Debug for NearCache {
 /// given anything older afterwards.
 pub(super) struct Cache {
     shards: Box<[Mutex<Shard>]>,
-    /// The latest moment that the callers spoke of. What had expired by then may be gone from the engine.
+    /// The latest moment that callers spoke of, if it is later than our clock says.
     heard: AtomicI64,
     pub(super) max_bytes: usize,
     pub(super) max_age: Duration,
-    pub(super) clock: Arc<dyn Clock>,
+    pub(super) clocks: Clocks,
 }
 
 /// The moment at which the engine was asked.
@@ -117,11 +117,11 @@ struct Ticket {
 }
 
 impl Cache {
-    pub(super) fn new(max_bytes: usize, max_age: Duration, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(max_bytes: usize, max_age: Duration, clocks: Clocks) -> Self {
         let shards = (max_bytes / LEAST_OF_A_SHARD).clamp(1, MOST_SHARDS);
         let each = max_bytes / shards;
         let shards = (0..shards).map(|_| Mutex::new(Shard::new(each))).collect();
-        Self { shards, heard: AtomicI64::new(i64::MIN), max_bytes, max_age, clock }
+        Self { shards, heard: AtomicI64::new(i64::MIN), max_bytes, max_age, clocks }
     }
 
     fn shard(&self, hash: u64) -> MutexGuard<'_, Shard> {
@@ -144,8 +144,11 @@ impl Cache {
         entry.as_of <= now && age <= self.max_age && self.may_live(&entry.versioned)
     }
 
+    /// An expired record may be gone from the engine, or live on there by now: another process may have moved its expiry.
+    /// To give it out would sign somebody out.
     fn may_live(&self, record: &Versioned) -> bool {
-        record.expires_at().as_millis() > self.heard.load(Ordering::Relaxed)
+        let heard = Timestamp::from_millis(self.heard.load(Ordering::Relaxed));
+        !record.is_expired(self.clocks.wall.now().max(heard))
     }
 
     /// Markers are not: the end of a session, and the mark of an "end all" of another process, must be seen at once by
@@ -156,7 +159,7 @@ impl Cache {
 
     /// The record under a key, or the permission to ask the engine for it.
     pub(super) fn look<'a>(&'a self, key: &'a RecordKey) -> Result<Versioned, Question<'a>> {
-        let (now, hash) = (self.clock.now(), hash(key));
+        let (now, hash) = (self.clocks.age.now(), hash(key));
         let mut shard = self.shard(hash);
         let fresh = shard.read(hash, key).filter(|entry| self.is_fresh(entry, now));
         if let Some(found) = fresh.map(|entry| entry.versioned.clone()) {
@@ -171,7 +174,7 @@ impl Cache {
 
     /// A change of the record under a key begins.
     pub(super) fn change<'a>(&'a self, key: &'a RecordKey) -> Change<'a> {
-        let (since, hash) = (self.clock.now(), hash(key));
+        let (since, hash) = (self.clocks.age.now(), hash(key));
         let ticket = Ticket { hash, generation: self.shard(hash).generation(hash), since };
         Change { cache: self, key, ticket, end: End::Unknown }
     }
@@ -294,7 +297,7 @@ impl Drop for Change<'_> {
             End::Touched(at) if latest => shard.extend(hash, key, at),
             End::Unknown => {
                 shard.remove(hash, key);
-                shard.close(hash, self.cache.clock.now().saturating_add(self.cache.max_age));
+                shard.close(hash, self.cache.clocks.age.now().saturating_add(self.cache.max_age));
             }
             _ => shard.remove(hash, key),
         }
@@ -323,15 +326,29 @@ fn weight(key: &RecordKey, meta: &Meta, payload: usize) -> usize {
     ENTRY + payload + rare + spilt
 }
 
-/// Time that does not jump when the wall clock is set.
-#[derive(Debug)]
-pub(super) struct SteadyClock(Instant);
+/// Where the time comes from.
+#[derive(Clone)]
+pub(super) struct Clocks {
+    /// How old an entry is.
+    age: Arc<dyn Clock>,
+    /// Whether a record has expired.
+    wall: Arc<dyn Clock>,
+}
 
-impl SteadyClock {
-    pub(super) fn new() -> Self {
-        Self(Instant::now())
+impl Clocks {
+    pub(super) fn system() -> Self {
+        Self { age: Arc::new(SteadyClock(Instant::now())), wall: Arc::new(SystemClock) }
+    }
+
+    pub(super) fn both(clock: impl Clock) -> Self {
+        let clock = Arc::new(clock);
+        Self { age: clock.clone(), wall: clock }
     }
 }
+
+/// Time that does not jump when the wall clock is set.
+#[derive(Debug)]
+struct SteadyClock(Instant);
 
 impl Clock for SteadyClock {
     fn now(&self) -> Timestamp {
