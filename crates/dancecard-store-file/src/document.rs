@@ -146,7 +146,11 @@ impl<'a, D> Document<'a, D> {
 
     /// The key that it names. `Err` when that is not readable.
     pub(crate) fn key(&self) -> Result<Option<RecordKey>, ()> {
-        self.key.as_deref().map(|digits| RecordKey::from_hex(digits).ok_or(())).transpose()
+        let spelled = |digits: &str| match digits {
+            "" => Ok(RecordKey::new(b"")),
+            digits => RecordKey::from_hex(digits).ok_or(()),
+        };
+        self.key.as_deref().map(spelled).transpose()
     }
 
     /// The facts, unless one that is needed is missing, or two contradict each other.

@@ -107,6 +107,9 @@ fn verdict(cause: &io::Error) -> Verdict {
             "the folder, or a file in it, may not be read or written by this process; see to its owner and its \
              permissions",
         ),
+        io::ErrorKind::NotADirectory => {
+            Verdict(Config, Retry::Never, "a part of the path is not a folder but something else")
+        }
         io::ErrorKind::NotFound => Verdict(
             Unavailable,
             Retry::Safe,
@@ -160,6 +163,7 @@ mod tests {
             (Errno::ACCESS, Config, Retry::Never),
             (Errno::PERM, Config, Retry::Never),
             (Errno::ROFS, Config, Retry::Never),
+            (Errno::NOTDIR, Config, Retry::Never),
             (Errno::NOENT, Unavailable, Retry::Safe),
             (Errno::MFILE, Unavailable, Retry::Safe),
             (Errno::IO, Unavailable, Retry::Safe),

@@ -20,6 +20,9 @@ const SPARE: usize = 64 << 10;
 
 const PARTS: [&str; 3] = ["sessions", "principals", "locks"];
 
+/// What a folder may have in it that is to become ours: what was begun, and what file systems put there.
+const HARMLESS: [&str; 3] = ["dancecard.json", "spare", "lost+found"];
+
 /// What the file `dancecard.json` says.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Mark {
@@ -97,9 +100,8 @@ impl Folder {
     /// A folder without a mark must be empty, but for what a process left that was ended while it made it.
     fn refuse_others(&self) -> Result<(), Failure> {
         let names = disk::names(&self.root)?;
-        let is_harmless = |name: &str| {
-            name.starts_with('.') || name == "lost+found" || name == "dancecard.json" || PARTS.contains(&name)
-        };
+        let is_harmless =
+            |name: &str| name.starts_with('.') || HARMLESS.contains(&name) || PARTS.contains(&name);
         match names.iter().all(|name| is_harmless(name)) {
             true => Ok(()),
             false => {
