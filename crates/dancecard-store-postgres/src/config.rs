@@ -5,12 +5,15 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use dancecard_core::{EngineUrl, Error, ErrorKind, Result, Setting, percent_decode};
+use dancecard_core::{Error, ErrorKind, Result, Setting};
 use serde::{Deserialize, Serialize};
 
 use crate::address;
-use crate::error::{self, ENGINE};
+use crate::error;
 use crate::schema::Table;
+
+mod url;
+mod with;
 
 const LARGEST_PAYLOAD: usize = 512 << 20;
 const MOST_CONNECTIONS: usize = 256;
@@ -19,15 +22,19 @@ const LONGEST_TIMEOUT_MS: u64 = 3_600_000;
 /// PostgreSQL cuts names off after 63 bytes; the names of indexes are longer than that of their table.
 const LONGEST_NAME: usize = 48;
 
+/// What other clients call TLS or its absence. Those of their words that don't say for sure are not taken.
+const SSL_MODES: &[(&str, bool)] =
+    &[("disable", false), ("require", true), ("verify-ca", true), ("verify-full", true)];
+
 const SETTINGS: &[&str] = &[
     "host",
     "port",
-    "user",
+    "username",
     "password",
     "database",
     "tls",
     "tls_ca",
-    "tls_cert",
+    "tls_certificate",
     "tls_key",
     "schema",
     "table",
@@ -66,19 +73,20 @@ pub struct Config {
     pub host: String,
     /// The port where [`Config::host`] names none. Default 5432.
     pub port: u16,
-    /// The user. Default: the one that runs this process.
-    pub user: Option<String>,
+    /// The user to log in as. Default: the one that runs this process.
+    pub username: Option<String>,
     /// The password, if the server asks for one.
     pub password: Option<String>,
     /// The database. Default: the one named like the user.
     pub database: Option<String>,
-    /// Whether to talk in TLS. Default: [`Tls::On`], unless all hosts are on this machine.
-    pub tls: Option<Tls>,
+    /// Whether connections are encrypted, by TLS 1.2 or 1.3 with a certificate that is valid for the name of the host.
+    /// Default: yes, unless all hosts are on this machine.
+    pub tls: Option<bool>,
     /// A PEM file of the certificates to trust in place of the system's.
     pub tls_ca: Option<PathBuf>,
     /// A PEM file of the certificate to show to the server. It needs [`Config::tls_key`].
-    pub tls_cert: Option<PathBuf>,
-    /// A PEM file of the key of [`Config::tls_cert`].
+    pub tls_certificate: Option<PathBuf>,
+    /// A PEM file of the key of [`Config::tls_certificate`].
     pub tls_key: Option<PathBuf>,
     /// The schema of the table: letters, digits and underscores. Default: the first one of the search path.
     pub schema: Option<String>,
@@ -104,24 +112,6 @@ pub struct Config {
     pub connect_timeout_ms: u64,
     /// The largest payload that is accepted, in bytes, at most 512 MiB. Default 16 MiB.
     pub max_payload: usize,
-}
-
-/// Whether to talk in TLS.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Tls {
-    /// In the clear.
-    Off,
-    /// TLS 1.2 or 1.3, with a certificate that is valid for the name of the host.
-    On,
-}
-
-impl Tls {
-    const WORDS: &[(&str, Self)] = &[("off", Self::Off), ("on", Self::On)];
-    /// What other clients call it. Those of their words that don't say for sure are not taken.
-    const SSL_MODES: &[(&str, Self)] =
-        &[("disable", Self::Off), ("require", Self::On), ("verify-ca", Self::On), ("verify-full", Self::On)];
 }
 
 /// What a write waits for, in PostgreSQL's own words.
@@ -160,12 +150,12 @@ impl Default for Config {
         Self {
             host: "localhost".into(),
             port: 5432,
-            user: None,
+            username: None,
             password: None,
             database: None,
             tls: None,
             tls_ca: None,
-            tls_cert: None,
+            tls_certificate: None,
             tls_key: None,
             schema: None,
             table: "dancecard_session".into(),
@@ -188,41 +178,6 @@ impl Config {
         Self { host: host.into(), ..Self::default() }
     }
 
-    /// Reads `postgres://USER:PASSWORD@HOST:PORT/DATABASE?setting=value&...`, the settings being the fields of this
-    /// type. Whatever is left out has its default; `postgresql://` means the same.
-    ///
-    /// Reserved characters are written as `%` and two hexadecimal digits, as those of a socket's folder
-    /// (`postgres://%2Frun%2Fpostgresql/shop`). The names that other clients have for two settings are understood:
-    /// `sslmode` (`disable`, or `require` and above, all of which verify the certificate here) and `sslrootcert`.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Config`] for another scheme, an unknown setting or an unreadable value. The message names the
-    /// setting.
-    pub fn from_url(url: &str) -> Result<Self> {
-        let url = EngineUrl::parse(ENGINE, url)?;
-        if !["postgres", "postgresql"].contains(&url.scheme()) {
-            return Err(refuse("the URL must begin with `postgres://`"));
-        }
-        let mut config = Self::default();
-        config.locate(url.location().strip_prefix("//").unwrap_or(url.location()))?;
-        url.settings().try_for_each(|setting| config.set(&setting))?;
-        Ok(config)
-    }
-
-    /// Takes in `USER:PASSWORD@HOST:PORT/DATABASE`.
-    fn locate(&mut self, location: &str) -> Result<()> {
-        let (authority, database) = location.split_once('/').unwrap_or((location, ""));
-        let (user, host) = authority.rsplit_once('@').unwrap_or(("", authority));
-        let (user, password) = user.split_once(':').map_or((user, None), |(user, rest)| (user, Some(rest)));
-        self.user = decoded(user, "user")?;
-        self.password = password.map_or(Ok(None), |password| decoded(password, "password"))?;
-        self.database = decoded(database, "database")?;
-        if let Some(host) = decoded(host, "host")? {
-            self.host = host;
-        }
-        Ok(())
-    }
-
     /// Changes one setting, the way a URL or a configuration map gives it. Its name is that of the field.
     ///
     /// # Errors
@@ -232,13 +187,13 @@ impl Config {
         match setting.name() {
             "host" => self.host = text(),
             "port" => self.port = setting.number()?,
-            "user" => self.user = Some(text()),
+            "username" => self.username = Some(text()),
             "password" => self.password = Some(text()),
             "database" => self.database = Some(text()),
-            "tls" => self.tls = Some(setting.choice(Tls::WORDS)?),
-            "sslmode" => self.tls = Some(setting.choice(Tls::SSL_MODES)?),
+            "tls" => self.tls = Some(setting.switch()?),
+            "sslmode" => self.tls = Some(setting.choice(SSL_MODES)?),
             "tls_ca" | "sslrootcert" => self.tls_ca = Some(text().into()),
-            "tls_cert" => self.tls_cert = Some(text().into()),
+            "tls_certificate" => self.tls_certificate = Some(text().into()),
             "tls_key" => self.tls_key = Some(text().into()),
             "schema" => self.schema = Some(text()),
             "table" => self.table = text(),
@@ -270,10 +225,7 @@ impl Config {
 
     /// Whether connections talk in TLS: as set, else unless all hosts are on this machine.
     pub(crate) fn is_tls(&self) -> bool {
-        match self.tls {
-            Some(tls) => tls == Tls::On,
-            None => !address::all_local(&self.host),
-        }
+        self.tls.unwrap_or_else(|| !address::all_local(&self.host))
     }
 
     pub(crate) fn timeout(&self) -> Duration {
@@ -297,7 +249,10 @@ impl Config {
                 self.schema.as_deref().is_none_or(is_name),
                 "schema must be letters, digits and underscores, at most 48, no digit first",
             ),
-            (self.tls_cert.is_some() == self.tls_key.is_some(), "tls_cert and tls_key need each other"),
+            (
+                self.tls_certificate.is_some() == self.tls_key.is_some(),
+                "tls_certificate and tls_key need each other",
+            ),
             (cfg!(feature = "tls") || !self.is_tls(), "tls needs the feature `tls` of this crate"),
             (
                 self.prepare || self.synchronous_commit.is_none(),
@@ -313,128 +268,6 @@ impl Config {
             Some((_, rule)) => Err(refuse(rule)),
             None => Ok(()),
         }
-    }
-}
-
-/// Setters, for code.
-impl Config {
-    /// Sets [`Config::port`].
-    #[must_use]
-    pub fn with_port(mut self, port: u16) -> Self {
-        self.port = port;
-        self
-    }
-
-    /// Sets [`Config::user`] and [`Config::password`].
-    #[must_use]
-    pub fn with_credentials(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
-        (self.user, self.password) = (Some(user.into()), Some(password.into()));
-        self
-    }
-
-    /// Sets [`Config::database`].
-    #[must_use]
-    pub fn with_database(mut self, database: impl Into<String>) -> Self {
-        self.database = Some(database.into());
-        self
-    }
-
-    /// Sets [`Config::tls`].
-    #[must_use]
-    pub fn with_tls(mut self, tls: Tls) -> Self {
-        self.tls = Some(tls);
-        self
-    }
-
-    /// Sets [`Config::tls_ca`].
-    #[must_use]
-    pub fn with_tls_ca(mut self, pem: impl Into<PathBuf>) -> Self {
-        self.tls_ca = Some(pem.into());
-        self
-    }
-
-    /// Sets [`Config::tls_cert`] and [`Config::tls_key`].
-    #[must_use]
-    pub fn with_tls_identity(mut self, cert: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
-        (self.tls_cert, self.tls_key) = (Some(cert.into()), Some(key.into()));
-        self
-    }
-
-    /// Sets [`Config::schema`].
-    #[must_use]
-    pub fn with_schema(mut self, schema: impl Into<String>) -> Self {
-        self.schema = Some(schema.into());
-        self
-    }
-
-    /// Sets [`Config::table`].
-    #[must_use]
-    pub fn with_table(mut self, table: impl Into<String>) -> Self {
-        self.table = table.into();
-        self
-    }
-
-    /// Sets [`Config::create`].
-    #[must_use]
-    pub fn with_create(mut self, does: bool) -> Self {
-        self.create = does;
-        self
-    }
-
-    /// Sets [`Config::unlogged`].
-    #[must_use]
-    pub fn with_unlogged(mut self, is: bool) -> Self {
-        self.unlogged = is;
-        self
-    }
-
-    /// Sets [`Config::synchronous_commit`].
-    #[must_use]
-    pub fn with_synchronous_commit(mut self, level: SynchronousCommit) -> Self {
-        self.synchronous_commit = Some(level);
-        self
-    }
-
-    /// Sets [`Config::prepare`].
-    #[must_use]
-    pub fn with_prepare(mut self, does: bool) -> Self {
-        self.prepare = does;
-        self
-    }
-
-    /// Sets [`Config::readers`].
-    #[must_use]
-    pub fn with_readers(mut self, connections: usize) -> Self {
-        self.readers = connections;
-        self
-    }
-
-    /// Sets [`Config::writers`].
-    #[must_use]
-    pub fn with_writers(mut self, connections: usize) -> Self {
-        self.writers = connections;
-        self
-    }
-
-    /// Sets [`Config::timeout_ms`].
-    #[must_use]
-    pub fn with_timeout(mut self, timeout: Duration) -> Self {
-        self.timeout_ms = millis(timeout);
-        self
-    }
-
-    /// Sets [`Config::connect_timeout_ms`].
-    #[must_use]
-    pub fn with_connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout_ms = millis(timeout);
-        self
-    }
-
-    /// Sets [`Config::max_payload`].
-    #[must_use]
-    pub fn with_max_payload(mut self, bytes: usize) -> Self {
-        self.max_payload = bytes;
-        self
     }
 }
 
@@ -454,17 +287,6 @@ impl fmt::Debug for Config {
             .field("max_payload", &self.max_payload)
             .finish_non_exhaustive()
     }
-}
-
-fn millis(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// A part of a URL. Nothing where there is nothing.
-fn decoded(text: &str, part: &str) -> Result<Option<String>> {
-    let text =
-        percent_decode(text).ok_or_else(|| refuse(format!("the {part} in the URL is not readable")))?;
-    Ok((!text.is_empty()).then_some(text))
 }
 
 /// Whether it can stand in a statement as it is. Whatever it is, it is quoted.

@@ -122,7 +122,7 @@ fn target(config: &Config) -> Result<tokio_postgres::Config> {
     if hosts.len() > 1 {
         target.target_session_attrs(TargetSessionAttrs::ReadWrite);
     }
-    config.user.as_ref().map(|user| target.user(user));
+    config.username.as_ref().map(|user| target.user(user));
     config.password.as_ref().map(|password| target.password(password));
     config.database.as_ref().map(|database| target.dbname(database));
     if config.prepare {

@@ -19,5 +19,5 @@ mod tls;
 mod versions;
 
 pub use backend::PostgresStore;
-pub use config::{Config, SynchronousCommit, Tls};
+pub use config::{Config, SynchronousCommit};
 pub use lent::{ClientPool, LentClient, LentResult};

@@ -3,7 +3,7 @@
 //! Each page is a statement of its own, so that however slowly a listing is consumed, no transaction stays open for
 //! it. A key is passed once, so no record is listed twice; a record that lives throughout is passed, so it is listed.
 
-use dancecard_core::{BoxStream, Entry, ListQuery, Principal, RecordKey, Result};
+use dancecard_core::{BoxStream, Entry, ListQuery, RecordKey, Result};
 use futures_util::{StreamExt, stream};
 
 use crate::link::Blob;
@@ -13,51 +13,46 @@ use crate::statements::Query;
 
 const PAGE_LIMIT: usize = 128;
 
-/// Which lines to ask for.
-struct Page {
-    principal: Option<Principal>,
-    /// Only from this key on.
-    from: Vec<u8>,
-}
+/// From which key on to list what.
+type Place = (ListQuery, Vec<u8>);
 
-/// The lines of a page, and the page behind it.
-type Turned = (Vec<Result<Entry>>, Option<Page>);
+/// A line of the listing, or why there is none, with the key of the record. One that is not readable doesn't hide the
+/// others.
+type Line = (RecordKey, Result<Entry>);
 
 pub(crate) fn stream(server: &Server, query: ListQuery) -> BoxStream<'_, Result<Entry>> {
-    let first = Page { principal: query.principal, from: Vec::new() };
-    let pages = stream::unfold(Some(first), move |next| async move {
-        let (lines, next) = turned(server, next?).await;
+    let pages = stream::unfold(Some((query, Vec::new())), move |place| async move {
+        let (lines, next) = page(server, place?).await;
         Some((stream::iter(lines), next))
     });
     Box::pin(pages.flatten())
 }
 
-/// One that is not full is the last. After an error there is none.
-async fn turned(server: &Server, page: Page) -> Turned {
-    match lines(server, &page).await {
-        Ok(lines) => {
-            let last = lines.last().filter(|_| lines.len() == PAGE_LIMIT);
-            let next = last.map(|(key, _)| Page { from: after(key.as_bytes()), ..page });
-            (lines.into_iter().map(|(_, entry)| entry).collect(), next)
-        }
-        Err(error) => (vec![Err(error)], None),
-    }
+/// A page, and where the next one begins. One that is not full is the last. After an error there is none.
+async fn page(server: &Server, (query, from): Place) -> (Vec<Result<Entry>>, Option<Place>) {
+    let lines = match lines(server, &query, &from).await {
+        Ok(lines) => lines,
+        Err(error) => return (vec![Err(error)], None),
+    };
+    let last = lines.last().filter(|_| lines.len() == PAGE_LIMIT);
+    let next = last.map(|(key, _)| after(key.as_bytes()));
+    let is_asked_for =
+        |entry: &Result<Entry>| entry.as_ref().map_or(true, |entry| query.matches(&entry.meta));
+    let entries = lines.into_iter().map(|(_, entry)| entry).filter(is_asked_for).collect();
+    (entries, next.map(|from| (query, from)))
 }
 
-/// The lines in the order of their keys. One that is not readable doesn't hide the others.
-async fn lines(server: &Server, page: &Page) -> Result<Vec<(RecordKey, Result<Entry>)>> {
-    let (from, limit) = (Blob(&page.from), PAGE_LIMIT as i64);
-    let answer = match &page.principal {
+/// The lines in the order of their keys.
+async fn lines(server: &Server, query: &ListQuery, from: &[u8]) -> Result<Vec<Line>> {
+    let (from, limit) = (Blob(from), PAGE_LIMIT as i64);
+    let answer = match &query.principal {
         None => server.ask(Query::Page, &[&from, &limit]).await,
-        Some(who) => {
-            let who = Blob(who.as_str().as_bytes());
-            server.ask(Query::PageOfPrincipal, &[&from, &limit, &who]).await
-        }
+        Some(who) => server.ask(Query::PageOfPrincipal, &[&from, &limit, &row::indexed(who)]).await,
     };
     answer?.rows.iter().map(line).collect()
 }
 
-fn line(row: &tokio_postgres::Row) -> Result<(RecordKey, Result<Entry>)> {
+fn line(row: &tokio_postgres::Row) -> Result<Line> {
     let key = RecordKey::new(row::column(row, 3, "list")?);
     Ok((key.clone(), row::entry(row, key, "list")))
 }

@@ -6,7 +6,6 @@ use tokio_postgres::types::Type;
 
 use crate::config::Config;
 use crate::error::{Failure, Fate};
-use crate::statements::INDEXED;
 
 /// Of everybody who makes or changes a table of sessions in one database, one does it at a time: `dancecrd`.
 const LOCK: i64 = i64::from_be_bytes(*b"dancecrd");
@@ -17,7 +16,9 @@ const STEPS: &[&str] = &[include_str!("schema.sql")];
 /// What stands in the comment of the table, before the number of the version.
 const MARK: &str = "dancecard sessions, schema ";
 
-const STATE: &str = "SELECT to_regclass($1) IS NOT NULL, obj_description(to_regclass($1), 'pg_class')";
+/// Table and comment from one snapshot: a name alone would be found as soon as it is there, its comment later.
+const STATE: &str =
+    "SELECT obj_description(oid, 'pg_class') FROM pg_catalog.pg_class WHERE oid = to_regclass($1)";
 
 /// A table of sessions, by name.
 #[derive(Debug, Clone)]
@@ -48,7 +49,6 @@ impl Table {
     fn fill(&self, step: &str) -> String {
         step.replace("{table}", &self.quoted)
             .replace("{name}", &self.name)
-            .replace("{indexed}", INDEXED)
             .replace("{unlogged}", if self.is_unlogged { "UNLOGGED " } else { "" })
     }
 
@@ -102,10 +102,10 @@ async fn bring_up_to(client: &Client, table: &Table, steps: &[&str], create: boo
 async fn inspect(client: &Client, table: &Table, steps: &[&str]) -> Result<usize, Failure> {
     let asked = [(&table.quoted as _, Type::TEXT)];
     let rows = client.query_typed(STATE, &asked).await.map_err(Failure::asking)?;
-    let state = rows.first().map(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
-    let state: Result<(bool, Option<String>), _> = state.unwrap_or(Ok((false, None)));
-    let (exists, comment) = state.map_err(Failure::asking)?;
-    if exists { version_in(comment.as_deref(), steps.len()) } else { Ok(0) }
+    match rows.first() {
+        Some(row) => version_in(row.try_get(0).map_err(Failure::asking)?, steps.len()),
+        None => Ok(0),
+    }
 }
 
 fn version_in(comment: Option<&str>, newest: usize) -> Result<usize, Failure> {
@@ -118,5 +118,83 @@ fn version_in(comment: Option<&str>, newest: usize) -> Result<usize, Failure> {
         _ => Err(Failure::config(
             "the table is not one that this engine made: its comment does not say so; name another table",
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_postgres::NoTls;
+
+    use super::*;
+
+    const NEXT: &str = "ALTER TABLE {table} ADD COLUMN origin text DEFAULT 'before';\n";
+    const TWO: &[&str] = &[STEPS[0], NEXT];
+
+    fn table() -> Table {
+        Table::new(&Config::default())
+    }
+
+    async fn version(client: &Client, steps: &[&str]) -> usize {
+        inspect(client, &table(), steps).await.unwrap()
+    }
+
+    async fn origins(client: &Client) -> Vec<String> {
+        let rows = client.query("SELECT origin FROM dancecard_session", &[]).await.unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
+    /// Runs a test on a server without tables, if there is a server. Where one is required there must be one.
+    fn on_a_server(test: impl AsyncFn(&Client)) {
+        let server = match dancecard_servers::postgres::start() {
+            Ok(server) => server,
+            Err(absent) => {
+                assert!(
+                    !absent.is_broken() && !dancecard_testkit::require::is_required("postgres"),
+                    "{absent}"
+                );
+                return println!("not run: {absent}");
+            }
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (client, connection) = tokio_postgres::connect(&server.url(), NoTls).await.unwrap();
+            tokio::spawn(connection);
+            test(&client).await;
+        });
+    }
+
+    #[test]
+    fn steps_are_taken_once_each_and_together_or_not_at_all() {
+        on_a_server(async |client| {
+            bring_up_to(client, &table(), STEPS, true).await.unwrap();
+            let row = "INSERT INTO dancecard_session VALUES ('k', 5, 0, 0, NULL, '', '')";
+            client.batch_execute(row).await.unwrap();
+
+            let failing = [STEPS[0], NEXT, "DROP TABLE {table}_missing;\n"];
+            assert!(bring_up_to(client, &table(), &failing, true).await.is_err());
+            assert_eq!(version(client, TWO).await, 1, "as it was");
+
+            assert!(bring_up_to(client, &table(), TWO, false).await.unwrap_err().is_for_good());
+            bring_up_to(client, &table(), TWO, true).await.unwrap();
+            assert_eq!((version(client, TWO).await, origins(client).await), (2, vec!["before".to_owned()]));
+
+            // Somebody who saw it before it was changed comes late, and changes nothing.
+            for done in 0..2 {
+                client.batch_execute(&table().missing_steps(done, TWO)).await.unwrap();
+            }
+            client.batch_execute(&table().missing_steps(0, STEPS)).await.unwrap();
+            assert_eq!((version(client, TWO).await, origins(client).await.len()), (2, 1));
+
+            let older = inspect(client, &table(), STEPS).await.unwrap_err();
+            assert!(older.is_for_good());
+        });
+    }
+
+    #[test]
+    fn a_new_table_takes_all_steps_at_once() {
+        on_a_server(async |client| {
+            bring_up_to(client, &table(), TWO, true).await.unwrap();
+            assert_eq!((version(client, TWO).await, origins(client).await.len()), (2, 0));
+        });
     }
 }

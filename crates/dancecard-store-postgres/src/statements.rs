@@ -4,9 +4,6 @@ use tokio_postgres::types::Type;
 
 use crate::schema::Table;
 
-/// How many bytes of a principal are indexed. A longer one is found by these and then compared.
-pub(crate) const INDEXED: &str = "512";
-
 /// A statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Query {
@@ -112,9 +109,7 @@ pub(crate) struct Statements([String; Query::ALL.len()]);
 
 impl Statements {
     pub(crate) fn new(table: &Table) -> Self {
-        let fill =
-            |query: Query| query.template().replace("{table}", table.quoted()).replace("{indexed}", INDEXED);
-        Self(Query::ALL.map(fill))
+        Self(Query::ALL.map(|query| query.template().replace("{table}", table.quoted())))
     }
 
     pub(crate) fn text(&self, query: Query) -> &str {
@@ -128,7 +123,7 @@ const PAGE: &str = "SELECT version, expires_at, meta, key FROM {table} WHERE key
 
 const PAGE_OF_PRINCIPAL: &str = "\
     SELECT version, expires_at, meta, key FROM {table} \
-    WHERE substr(principal, 1, {indexed}) = substr($3, 1, {indexed}) AND principal = $3 AND key >= $1 \
+    WHERE principal = $3 AND key >= $1 \
     ORDER BY key LIMIT $2";
 
 const CREATE: &str = "\

@@ -34,7 +34,7 @@ mod within {
 
     impl Lazy {
         pub(crate) fn new(config: &Config) -> Self {
-            let identity = config.tls_cert.clone().zip(config.tls_key.clone());
+            let identity = config.tls_certificate.clone().zip(config.tls_key.clone());
             Self { files: Files { ca: config.tls_ca.clone(), identity }, connector: OnceCell::new() }
         }
 
@@ -62,7 +62,7 @@ mod within {
                     let key = PrivateKeyDer::from_pem_file(key)
                         .map_err(|cause| Failure::config("tls_key is not readable").because(cause))?;
                     builder
-                        .with_client_auth_cert(certificates(cert, "tls_cert is not readable")?, key)
+                        .with_client_auth_cert(certificates(cert, "tls_certificate is not readable")?, key)
                         .map_err(refused)?
                 }
             };

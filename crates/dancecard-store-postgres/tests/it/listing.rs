@@ -1,0 +1,146 @@
+//! Listings: complete, without repetition, in pages, and holding nothing up.
+
+use std::collections::HashSet;
+use std::future::poll_fn;
+
+use dancecard_core::{ErrorKind, ListQuery, Record, Retry, Store, WriteMode};
+
+use crate::fixture::*;
+
+cases! {
+    each_record_is_listed_once_whatever_the_number_of_pages,
+    what_lives_throughout_is_listed_once_while_others_come_and_go,
+    the_marker_of_an_ended_session_is_nobodys,
+    a_listing_that_pauses_holds_no_transaction,
+    a_dropped_listing_leaves_the_engine_at_work,
+    a_line_that_is_not_readable_hides_no_other,
+    pages_are_found_by_index,
+}
+
+async fn each_record_is_listed_once_whatever_the_number_of_pages(place: Place) {
+    let store = place.open();
+    let mut expected = HashSet::new();
+    for count in [0, 1, 127, 128, 129, 256, 300] {
+        for number in expected.len()..count {
+            create(&store, number).await;
+            expected.insert(number.to_string());
+        }
+        for query in [ListQuery::all(), ListQuery::of(SECRET.into())] {
+            let listed = names(&store, query).await;
+            assert_eq!(listed.len(), count);
+            assert_eq!(listed.into_iter().collect::<HashSet<_>>(), expected);
+        }
+    }
+}
+
+async fn what_lives_throughout_is_listed_once_while_others_come_and_go(place: Place) {
+    let store = place.open();
+    for number in 0..600 {
+        create(&store, number).await;
+    }
+    let mut stream = store.list(ListQuery::all());
+    let mut listed = Vec::new();
+    while let Some(entry) = poll_fn(|context| stream.as_mut().poll_next(context)).await {
+        listed.push(entry.unwrap().key);
+        if listed.len() % 10 == 0 {
+            let number = listed.len();
+            store.delete(&key(number)).await.unwrap();
+            create(&store, format!("new {number}")).await;
+            store.write(&key(number + 1), record("moved"), WriteMode::Overwrite).await.unwrap();
+        }
+    }
+    let distinct: HashSet<_> = listed.iter().cloned().collect();
+    assert_eq!(distinct.len(), listed.len());
+    for number in (0..600).filter(|number| number % 10 != 0) {
+        assert!(distinct.contains(&key(number)), "{number}");
+    }
+}
+
+async fn the_marker_of_an_ended_session_is_nobodys(place: Place) {
+    let store = place.open();
+    let version = create(&store, "old").await;
+    let marker = Record::new(meta().into_retired(None).with_principal(Some(SECRET.into())), vec![]);
+    store.replace(&key("old"), &version, marker, &key("new"), record("")).await.unwrap();
+    assert_eq!(names(&store, ListQuery::of(SECRET.into())).await, ["new"]);
+    assert_eq!(list(&store, ListQuery::all()).await.len(), 2);
+}
+
+/// A transaction that is open keeps the server from clearing away old rows, of every table.
+async fn a_listing_that_pauses_holds_no_transaction(place: Place) {
+    let (_proxy, config) = place.proxy();
+    let store = dancecard_store_postgres::PostgresStore::connect(config).unwrap();
+    for number in 0..300 {
+        create(&store, number).await;
+    }
+    let mut stream = store.list(ListQuery::all());
+    poll_fn(|context| stream.as_mut().poll_next(context)).await.unwrap().unwrap();
+    // The name of the connection can't tell whose it is, but its last statement can.
+    let open = format!(
+        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%{}%' AND application_name = 'dancecard' \
+         AND (state <> 'idle' OR backend_xmin IS NOT NULL)",
+        place.table
+    );
+    assert_eq!(place.ask(&open).await, "0");
+}
+
+async fn a_dropped_listing_leaves_the_engine_at_work(place: Place) {
+    let store = place.open();
+    for number in 0..300 {
+        create(&store, number).await;
+    }
+    for _ in 0..50 {
+        let mut stream = store.list(ListQuery::all());
+        let _ = stream.as_mut().poll_next(&mut std::task::Context::from_waker(std::task::Waker::noop()));
+    }
+    assert_eq!(list(&store, ListQuery::all()).await.len(), 300);
+}
+
+async fn a_line_that_is_not_readable_hides_no_other(place: Place) {
+    let store = place.open();
+    for number in 0..5 {
+        create(&store, number).await;
+    }
+    let spoil = format!("UPDATE {} SET meta = '\\x63616e617279' WHERE key = $1", place.table);
+    let client = place.client().await;
+    assert_eq!(client.execute(&spoil, &[&key(2).as_bytes()]).await.unwrap(), 1);
+    let (good, bad): (Vec<_>, Vec<_>) =
+        list(&store, ListQuery::all()).await.into_iter().partition(|entry| entry.is_ok());
+    assert_eq!((good.len(), bad.len()), (4, 1));
+    assert_is(&bad.into_iter().next().unwrap().unwrap_err(), ErrorKind::Corrupt, Retry::Never);
+    assert_is(&store.load(&key(2)).await.unwrap_err(), ErrorKind::Corrupt, Retry::Never);
+    // Foreign data gives way to a record.
+    store.write(&key(2), record("new"), WriteMode::Overwrite).await.unwrap();
+    assert_eq!(payload(&store, 2).await.unwrap(), b"new");
+}
+
+/// The server's own account of which way it takes, with a table that is worth an index.
+async fn pages_are_found_by_index(place: Place) {
+    let store = place.open();
+    create(&store, "a").await;
+    let table = &place.table;
+    place
+        .run(&format!(
+            "INSERT INTO {table} SELECT sha256(n::text::bytea), n, n, n, ('user ' || n % 10)::bytea, '\\x01', '\\x02' \
+             FROM generate_series(1, 20000) n; ANALYZE {table}"
+        ))
+        .await;
+    let queries = [
+        format!("SELECT version FROM {table} WHERE key = '\\x00'"),
+        format!("SELECT key FROM {table} WHERE key >= '\\x00' ORDER BY key LIMIT 128"),
+        format!(
+            "SELECT key FROM {table} WHERE principal = 'user 7'::bytea AND key >= '\\x00' ORDER BY key LIMIT 128"
+        ),
+        format!(
+            "SELECT key FROM {table} WHERE purge_at <= 100 ORDER BY purge_at LIMIT 256 FOR UPDATE SKIP LOCKED"
+        ),
+    ];
+    let client = place.client().await;
+    for query in queries {
+        let plan = client.query(&format!("EXPLAIN {query}"), &[]).await.unwrap();
+        let plan: String = plan.iter().map(|row| row.get::<_, String>(0) + "\n").collect();
+        assert!(
+            plan.contains("Index") && !plan.contains("Seq Scan") && !plan.contains("Sort"),
+            "{query}\n{plan}"
+        );
+    }
+}
