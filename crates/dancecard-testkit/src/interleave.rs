@@ -243,7 +243,7 @@ impl<S: Store> Trial<S> {
         }
         self.world.clock.advance(Duration::from_secs(self.scenario.age));
         let tasks = self.scenario.tasks.iter().enumerate();
-        let tasks = tasks.map(|(number, plan)| task(&self.world, number, plan)).collect();
+        let tasks = tasks.map(|(number, plan)| task(&self.world, &self.inside, number, plan)).collect();
         run(0, tasks, &mut self.random, &self.world.history, &self.inside)
     }
 
@@ -319,13 +319,13 @@ impl<S: Store> Trial<S> {
     }
 }
 
-fn task(world: &World, number: usize, plan: &Plan) -> Task {
+fn task(world: &World, inside: &Inside, number: usize, plan: &Plan) -> Task {
     let world = world.clone();
     match plan.clone() {
         Plan::Request { browser, steps, gives_up } => {
             let request = Box::pin(world.request(browser, number, steps));
             match gives_up {
-                Some(turns) => give_up_after(turns, request),
+                Some(turns) => give_up_after(turns, inside.clone(), request),
                 None => request,
             }
         }

@@ -99,13 +99,16 @@ pub(super) fn run(
     Err("no progress: too many turns")
 }
 
-/// A task that is dropped, wherever it is, when it has had so many turns.
-pub(super) fn give_up_after(turns: usize, task: Task) -> Task {
+/// A task that is dropped, at whichever pause it is, when it has had so many turns. Not while it waits for the engine
+/// itself: nobody could tell what the engine does with the call, so it could not be told whether that was right.
+pub(super) fn give_up_after(turns: usize, inside: Inside, task: Task) -> Task {
     let (mut task, mut left) = (Some(task), turns);
     Box::pin(std::future::poll_fn(move |context| {
-        left = left.saturating_sub(1);
+        if !inside.is_set() {
+            left = left.saturating_sub(1);
+        }
         let polled = task.as_mut().map_or(Poll::Ready(()), |task| task.as_mut().poll(context));
-        if left == 0 {
+        if left == 0 && !inside.is_set() {
             task = None;
             return Poll::Ready(());
         }
