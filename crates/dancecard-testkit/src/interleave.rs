@@ -36,12 +36,12 @@ use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
 
-use dancecard_core::{Clock as _, EventKind, ManualClock, SessionManager, Store};
+use dancecard_core::{Clock as _, EventKind, ManualClock, SessionManager, SharedStore, Store};
 
 use crate::Random;
 use history::{Event, History, Key, Seen, seen};
 use model::Model;
-use paced::{Inside, PacedStore, TwoStepStore};
+use paced::{Inside, PacedStore, SeenStore, TwoStepStore};
 use promises::Aftermath;
 use scheduler::{Task, give_up_after, run, run_alone};
 use script::{Plan, Scenario};
@@ -77,7 +77,37 @@ pub fn explore_with<S: Store>(
 ) -> Result<Report, Counterexample> {
     let mut report = Report::default();
     for seed in seeds {
-        schedule(replacement, open(), seed, &mut report)?;
+        schedule(&|engine, _, _| engine, replacement, open(), seed, &mut report)?;
+    }
+    Ok(report)
+}
+
+/// Like [`explore_with`], with a wrapper between the session layer and the engine, whose calls of the engine are those
+/// between which others run. So it is what the wrapper does meanwhile that is put to the test.
+///
+/// ```
+/// use dancecard_core::{CachedStore, ManualClock, MemoryStore};
+/// use dancecard_testkit::interleave::{Counterexample, Replacement, explore_through, seeds};
+///
+/// let cached = |engine, clock: ManualClock| CachedStore::new(engine).with_clock(clock);
+/// explore_through(cached, Replacement::Own, MemoryStore::new, seeds(0..20))?;
+/// # Ok::<(), Counterexample>(())
+/// ```
+///
+/// # Errors
+/// The first schedule that broke a promise.
+pub fn explore_through<S: Store, W: Store>(
+    wrap: impl Fn(SharedStore, ManualClock) -> W,
+    replacement: Replacement,
+    open: impl Fn() -> S,
+    seeds: Range<u64>,
+) -> Result<Report, Counterexample> {
+    let mut report = Report::default();
+    for seed in seeds {
+        let wrap = |engine, history, clock: ManualClock| {
+            SharedStore::new(SeenStore::new(wrap(engine, clock.clone()), history, clock))
+        };
+        schedule(&wrap, replacement, open(), seed, &mut report)?;
     }
     Ok(report)
 }
@@ -198,13 +228,17 @@ struct Trial<S> {
     world: World,
 }
 
+/// Puts something between the session layer and the paced engine.
+type Wrap<'a> = dyn Fn(SharedStore, History, ManualClock) -> SharedStore + 'a;
+
 fn schedule<S: Store>(
+    wrap: &Wrap<'_>,
     replacement: Replacement,
     engine: S,
     seed: u64,
     report: &mut Report,
 ) -> Result<(), Counterexample> {
-    let mut trial = Trial::new(replacement, engine, seed, &report.tally);
+    let mut trial = Trial::new(wrap, replacement, engine, seed, &report.tally);
     let turns = trial.run().map_err(|stuck| trial.counterexample(stuck.to_owned()))?;
     report.schedules += 1;
     report.turns += turns;
@@ -216,16 +250,16 @@ fn schedule<S: Store>(
 }
 
 impl<S: Store> Trial<S> {
-    fn new(replacement: Replacement, engine: S, seed: u64, tally: &Tally) -> Self {
+    fn new(wrap: &Wrap<'_>, replacement: Replacement, engine: S, seed: u64, tally: &Tally) -> Self {
         let mut random = Random::named(seed, "interleave");
         let scenario = Scenario::new(&mut random);
         let (clock, history, inside) = (ManualClock::default(), History::default(), Inside::default());
         let store = PacedStore::new(engine, history.clone(), clock.clone(), inside.clone());
-        let manager = match replacement {
-            Replacement::Own => SessionManager::new(store.clone()),
-            Replacement::TwoSteps => SessionManager::new(TwoStepStore(store.clone())),
+        let beneath = match replacement {
+            Replacement::Own => SharedStore::new(store.clone()),
+            Replacement::TwoSteps => SharedStore::new(TwoStepStore(store.clone())),
         };
-        let manager = manager
+        let manager = SessionManager::new(wrap(beneath, history.clone(), clock.clone()))
             .with_policy(scenario.policy.clone())
             .with_clock(clock.clone())
             .with_ids(NumberedIds::new(seed))

@@ -31,9 +31,9 @@ const MAX_AGE: Duration = Duration::from_secs(2);
 /// - A record is given out for at most `max_age` after the engine was asked for it, two seconds by default. **So a session
 ///   that another process ended or changed may be seen as it was for that long.** It is never seen longer. With a `max_age` of
 ///   zero nothing is kept, and every call is passed on.
-/// - A change by this process is seen at once: before a write, delete, touch or replace is acknowledged, the entry is
-///   dropped or replaced. An answer that was on its way meanwhile is not kept. Nobody is given a record older than one that
-///   this process has seen before, be it by a load, a listing or a write.
+/// - A change by this process is seen at once: when a write, delete, touch or replace begins, the entry is dropped; until
+///   it is acknowledged the engine is asked. An answer that was on its way meanwhile is not kept. Nobody is given a record
+///   older than one that this process has seen before, be it by a load, a listing or a write.
 /// - A failed change drops the entry. After a conflict the engine is asked, so the second attempt has the present version.
 ///   If nobody knows whether a change happened (its answer was lost, or the caller gave up), records under the key are
 ///   not kept for `max_age`: it may still happen.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
@@ -217,4 +217,42 @@ impl<S> fmt::Debug for TwoStepStore<S> {
 impl<S: Store> Store for TwoStepStore<S> {
     dancecard_core::forward!(0: engine, capabilities, unsupported);
     dancecard_core::forward!(0: load, write, delete, touch, list, purge_expired, health);
+}
+
+/// Notes the loads that a wrapper answers by itself. Those that it asks the engine for take a pause at least, and are
+/// noted there.
+pub(super) struct SeenStore<W> {
+    wrapper: W,
+    history: History,
+    clock: ManualClock,
+}
+
+impl<W: Store> SeenStore<W> {
+    pub(super) fn new(wrapper: W, history: History, clock: ManualClock) -> Self {
+        Self { wrapper, history, clock }
+    }
+}
+
+impl<W: fmt::Debug> fmt::Debug for SeenStore<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SeenStore").field(&self.wrapper).finish()
+    }
+}
+
+impl<W: Store> Store for SeenStore<W> {
+    dancecard_core::forward!(wrapper: engine, capabilities, unsupported);
+    dancecard_core::forward!(wrapper: write, delete, replace, touch, list, purge_expired, health);
+
+    async fn load(&self, key: &RecordKey) -> Result<Option<Versioned>> {
+        let (mut load, mut polled) = (pin!(self.wrapper.load(key)), false);
+        let (found, at_once) = poll_fn(|context| {
+            let at_once = !std::mem::replace(&mut polled, true);
+            load.as_mut().poll(context).map(|found| (found, at_once))
+        })
+        .await;
+        if at_once {
+            self.history.note(self.clock.now(), What::Loaded(self.history.key(key)));
+        }
+        found
+    }
 }

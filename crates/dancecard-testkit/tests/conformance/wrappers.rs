@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dancecard_core::{
-    CachedStore, CallTotals, DeadlineStore, MemoryStore, MeteredStore, PrefixedStore, Record, RecordKey,
-    Result, SharedStore, Store, Timestamp, WriteMode,
+    CachedStore, CallTotals, DeadlineStore, ManualClock, MemoryStore, MeteredStore, PrefixedStore, Record,
+    RecordKey, Result, SharedStore, Store, Timestamp, WriteMode,
 };
 use dancecard_testkit::store::{Opened, Subject, trials};
 use libtest_mimic::Trial;
@@ -13,17 +13,20 @@ use libtest_mimic::Trial;
 use crate::limited;
 
 pub(crate) fn all() -> Vec<Trial> {
-    let mut all = trials("cached", || subject(CachedStore::new));
+    let mut all = trials("cached", || subject(cached));
     // Room for a few records only, so that most of what is read was evicted.
-    all.extend(trials("cached-small", || subject(|engine| CachedStore::new(engine).with_max_bytes(5_000))));
-    all.extend(trials("cached-off", || {
-        subject(|engine| CachedStore::new(engine).with_max_age(Duration::ZERO))
-    }));
+    all.extend(trials("cached-small", || subject(|engine| cached(engine).with_max_bytes(5_000))));
+    all.extend(trials("cached-off", || subject(|engine| cached(engine).with_max_age(Duration::ZERO))));
     all.extend(trials("deadline", || subject(|engine| DeadlineStore::new(engine, tokio::time::sleep))));
     all.extend(trials("metered", || subject(|engine| MeteredStore::new(engine, CallTotals::default()))));
     all.extend(trials("prefixed", prefixed));
     all.extend(trials("stacked", stacked));
     all
+}
+
+/// At the suite's idea of the present, so that what lives there lives here.
+fn cached<S: Store>(engine: S) -> CachedStore<S> {
+    CachedStore::new(engine).with_clock(ManualClock::default())
 }
 
 async fn subject<S: Store>(wrap: impl Fn(MemoryStore) -> S + Copy + Send + Sync + 'static) -> Opened {
@@ -36,7 +39,7 @@ fn stack(engine: MemoryStore) -> Result<impl Store> {
     let timed = DeadlineStore::new(metered, tokio::time::sleep);
     // One prefix within another.
     let inner = PrefixedStore::new(timed, "inner")?;
-    Ok(CachedStore::new(PrefixedStore::new(inner, "outer")?))
+    Ok(cached(PrefixedStore::new(inner, "outer")?))
 }
 
 async fn stacked() -> Opened {

@@ -6,6 +6,7 @@ use dancecard_testkit::interleave::{self, Counterexample, Replacement, explore, 
 use engines::{Flaw, Flawed, Unconditional, Untouchable};
 
 mod engines;
+mod wrappers;
 
 #[test]
 fn in_one_step() -> Result<(), Counterexample> {

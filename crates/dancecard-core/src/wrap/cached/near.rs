@@ -45,7 +45,7 @@ pub struct NearCache(pub(super) Arc<Cache>);
 impl NearCache {
     /// Drops the record under a key. What is being loaded at the moment is not kept either.
     pub fn forget(&self, key: &RecordKey) {
-        self.0.learn(key, |shard, hash| shard.remove(hash, key));
+        self.0.learn(key, |shard, hash| drop(shard.remove(hash, key)));
     }
 
     /// Drops everything. What is being loaded at the moment is not kept either.
@@ -100,6 +100,9 @@ impl fmt::Debug for NearCache {
 /// stripe, and an answer is kept only if the generation is the one that was there when the engine was asked. An answer
 /// that came too late to be kept still drops an entry of another version. Thus whatever a caller has seen, nobody is
 /// given anything older afterwards.
+///
+/// While a change is being made, the engine may have made it already, and a listing may show what else it did. So from the
+/// moment that it begins nothing is given out under its key.
 pub(super) struct Cache {
     shards: Box<[Mutex<Shard>]>,
     /// The latest moment that callers spoke of, if it is later than our clock says.
@@ -175,8 +178,10 @@ impl Cache {
     /// A change of the record under a key begins.
     pub(super) fn change<'a>(&'a self, key: &'a RecordKey) -> Change<'a> {
         let (since, hash) = (self.clocks.age.now(), hash(key));
-        let ticket = Ticket { hash, generation: self.shard(hash).generation(hash), since };
-        Change { cache: self, key, ticket, end: End::Unknown }
+        let mut shard = self.shard(hash);
+        let before = shard.begin_change(hash, key);
+        let ticket = Ticket { hash, generation: shard.generation(hash), since };
+        Change { cache: self, key, ticket, before, end: End::Unknown }
     }
 
     /// What a write is going to leave, for the cache, unless it is not to be kept.
@@ -211,12 +216,12 @@ impl Cache {
 }
 
 impl Ticket {
-    /// Whether nothing was learned of the key since the engine was asked, and nothing may still happen to it. From now on
-    /// something was.
+    /// Whether nothing was learned of the key since the engine was asked, and nothing is being done to it. From now on
+    /// something was learned.
     fn is_latest(&self, shard: &mut Shard) -> bool {
         let latest = shard.generation(self.hash) == self.generation;
         shard.advance(self.hash);
-        latest && !shard.is_closed(self.hash, self.since)
+        latest && shard.is_settled(self.hash, self.since)
     }
 }
 
@@ -235,17 +240,18 @@ impl Question<'_> {
             return shard.keep_only(ticket.hash, key, found.map(Versioned::version));
         }
         match found.filter(|found| cache.is_kept(found)) {
-            Some(found) => shard.put_at(&ticket, key, found.clone()),
-            None => shard.remove(ticket.hash, key),
+            Some(found) => shard.put_as_of(ticket.since, ticket.hash, key, found.clone()),
+            None => drop(shard.remove(ticket.hash, key)),
         }
     }
 }
 
-/// A change that is being made. However it is left, the entry is dropped or replaced.
+/// A change that is being made. However it is left, the cache is told.
 pub(super) struct Change<'a> {
     cache: &'a Cache,
     key: &'a RecordKey,
     ticket: Ticket,
+    before: Option<Box<Entry>>,
     end: End,
 }
 
@@ -287,34 +293,30 @@ impl Change<'_> {
 
 impl Drop for Change<'_> {
     fn drop(&mut self) {
-        let (key, hash) = (self.key, self.ticket.hash);
+        let Ticket { hash, since, .. } = self.ticket;
         let mut shard = self.cache.shard(hash);
+        shard.end_change(hash);
         let latest = self.ticket.is_latest(&mut shard);
-        match std::mem::replace(&mut self.end, End::Other) {
-            End::Written(versioned) if latest && self.cache.is_kept(&versioned) => {
-                shard.put_at(&self.ticket, key, versioned)
-            }
-            End::Touched(at) if latest => shard.extend(hash, key, at),
-            End::Unknown => {
-                shard.remove(hash, key);
+        match (std::mem::replace(&mut self.end, End::Other), self.before.take()) {
+            (End::Unknown, _) => {
                 shard.close(hash, self.cache.clocks.age.now().saturating_add(self.cache.max_age));
             }
-            _ => shard.remove(hash, key),
+            (End::Written(written), _) if latest && self.cache.is_kept(&written) => {
+                shard.put_as_of(since, hash, self.key, written);
+            }
+            (End::Touched(at), Some(before)) if latest => {
+                let later = before.versioned.expires_at().max(at);
+                shard.put_as_of(before.as_of, hash, self.key, before.versioned.with_expires_at(later));
+            }
+            _ => {}
         }
     }
 }
 
 impl Shard {
-    fn put_at(&mut self, ticket: &Ticket, key: &RecordKey, versioned: Versioned) {
+    fn put_as_of(&mut self, as_of: Timestamp, hash: u64, key: &RecordKey, versioned: Versioned) {
         let weight = weight(key, versioned.written_meta(), versioned.payload().len());
-        self.put(ticket.hash, key, versioned, ticket.since, weight);
-    }
-
-    fn extend(&mut self, hash: u64, key: &RecordKey, at: Timestamp) {
-        if let Some(entry) = self.find(hash, key) {
-            let later = entry.versioned.expires_at().max(at);
-            entry.versioned = entry.versioned.clone().with_expires_at(later);
-        }
+        self.put(hash, key, versioned, as_of, weight);
     }
 }
 

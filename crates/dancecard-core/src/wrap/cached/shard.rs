@@ -25,6 +25,8 @@ pub(super) struct Entry {
 struct Stripe {
     /// Grows with everything that is learned of a key: its record was loaded, listed, changed.
     generation: u64,
+    /// How many changes are being made, which the engine may have made already.
+    changes: u32,
     /// What was asked of the engine before this moment may be overtaken by a write that nobody knows the end of.
     closed_until: Timestamp,
 }
@@ -46,7 +48,7 @@ pub(super) struct Shard {
 
 impl Shard {
     pub(super) fn new(most: usize) -> Self {
-        let stripe = Stripe { generation: 0, closed_until: Timestamp::from_millis(i64::MIN) };
+        let stripe = Stripe { generation: 0, changes: 0, closed_until: Timestamp::from_millis(i64::MIN) };
         Self {
             table: HashTable::new(),
             entries: Vec::new(),
@@ -71,25 +73,40 @@ impl Shard {
         self.stripes.get(stripe(hash)).map_or(0, |stripe| stripe.generation)
     }
 
-    pub(super) fn is_closed(&self, hash: u64, since: Timestamp) -> bool {
-        self.stripes.get(stripe(hash)).is_some_and(|stripe| since < stripe.closed_until)
+    /// Whether it is known what has become of all changes that were begun, those before this moment included.
+    pub(super) fn is_settled(&self, hash: u64, since: Timestamp) -> bool {
+        let is_settled = |stripe: &Stripe| stripe.changes == 0 && since >= stripe.closed_until;
+        self.stripes.get(stripe(hash)).is_some_and(is_settled)
     }
 
     /// Something was learned of a key: whoever asked the engine before knows less.
     pub(super) fn advance(&mut self, hash: u64) {
-        if let Some(stripe) = self.stripes.get_mut(stripe(hash)) {
-            stripe.generation += 1;
-        }
+        self.at_stripe(hash, |stripe| stripe.generation += 1);
     }
 
     pub(super) fn advance_all(&mut self) {
         self.stripes.iter_mut().for_each(|stripe| stripe.generation += 1);
     }
 
-    /// Something may still happen to a key.
+    /// A change begins. What is there is given out no more.
+    pub(super) fn begin_change(&mut self, hash: u64, key: &RecordKey) -> Option<Box<Entry>> {
+        self.advance(hash);
+        self.at_stripe(hash, |stripe| stripe.changes += 1);
+        self.remove(hash, key)
+    }
+
+    pub(super) fn end_change(&mut self, hash: u64) {
+        self.at_stripe(hash, |stripe| stripe.changes -= 1);
+    }
+
+    /// A change may still be made.
     pub(super) fn close(&mut self, hash: u64, until: Timestamp) {
+        self.at_stripe(hash, |stripe| stripe.closed_until = stripe.closed_until.max(until));
+    }
+
+    fn at_stripe(&mut self, hash: u64, act: impl FnOnce(&mut Stripe)) {
         if let Some(stripe) = self.stripes.get_mut(stripe(hash)) {
-            stripe.closed_until = stripe.closed_until.max(until);
+            act(stripe);
         }
     }
 
@@ -128,10 +145,9 @@ impl Shard {
         self.table.insert_unique(hash, place, |place| hash_at(entries, *place));
     }
 
-    pub(super) fn remove(&mut self, hash: u64, key: &RecordKey) {
-        if let Some(place) = self.place(hash, key) {
-            self.take(place);
-        }
+    pub(super) fn remove(&mut self, hash: u64, key: &RecordKey) -> Option<Box<Entry>> {
+        let place = self.place(hash, key)?;
+        self.take(place)
     }
 
     /// Removes a record unless it has this version.
@@ -185,17 +201,18 @@ impl Shard {
     }
 
     /// Removes an entry. The last one comes in its place.
-    fn take(&mut self, place: usize) {
-        let Some(hash) = self.entries.get(place).map(|entry| entry.hash) else { return };
+    fn take(&mut self, place: usize) -> Option<Box<Entry>> {
+        let hash = self.entries.get(place)?.hash;
         if let Ok(found) = self.table.find_entry(hash, |other| *other as usize == place) {
             found.remove();
         }
-        self.bytes -= self.entries.swap_remove(place).weight;
-        let Some(moved) = self.entries.get(place).map(|entry| entry.hash) else { return };
-        let last = self.entries.len();
-        if let Some(pointer) = self.table.find_mut(moved, |other| *other as usize == last) {
+        let taken = self.entries.swap_remove(place);
+        self.bytes -= taken.weight;
+        let (last, moved) = (self.entries.len(), self.entries.get(place).map(|entry| entry.hash));
+        if let Some(pointer) = self.table.find_mut(moved.unwrap_or(0), |other| *other as usize == last) {
             *pointer = place as u32;
         }
+        Some(taken)
     }
 }
 
