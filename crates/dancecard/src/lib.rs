@@ -28,6 +28,36 @@ pub mod axum {
 #[doc(inline)]
 pub use dancecard_observe as observe;
 
+/// The engine whose sessions lie sealed in the browser's cookie.
+#[cfg(feature = "cookie")]
+#[doc(inline)]
+pub use dancecard_store_cookie as cookie;
+
+/// The engine on a folder of files.
+#[cfg(feature = "file")]
+#[doc(inline)]
+pub use dancecard_store_file as file;
+
+/// The Memcached engine.
+#[cfg(feature = "memcached")]
+#[doc(inline)]
+pub use dancecard_store_memcached as memcached;
+
+/// The PostgreSQL engine.
+#[cfg(feature = "postgres")]
+#[doc(inline)]
+pub use dancecard_store_postgres as postgres;
+
+/// The Redis engine.
+#[cfg(feature = "redis")]
+#[doc(inline)]
+pub use dancecard_store_redis as redis;
+
+/// Keys, and authenticated encryption under them.
+#[cfg(feature = "cookie")]
+#[doc(inline)]
+pub use dancecard_seal as seal;
+
 /// The SQLite engine.
 #[cfg(feature = "sqlite")]
 #[doc(inline)]

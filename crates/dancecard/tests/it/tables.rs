@@ -1,18 +1,24 @@
 //! Tables in documents that are rendered from code. `UPDATE_SPEC=1 cargo test -p dancecard --all-features` writes them.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use dancecard::sqlite::{Config, SqliteStore};
+use dancecard::cookie::CookieStore;
+use dancecard::file::{self, FileStore};
+use dancecard::memcached::MemcachedStore;
+use dancecard::postgres::PostgresStore;
+use dancecard::redis::RedisStore;
+use dancecard::seal::{Key, KeyRing};
+use dancecard::sqlite::{self, SqliteStore};
 use dancecard::{Capabilities, Facts, Intent, MemoryStore, Plan, Presence, Store, Support, plan};
 
-fn file(path: &str) -> PathBuf {
+fn in_repository(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
 }
 
 /// Compares the first table after `mark` with `table`, or puts it there.
 fn check(path: &str, mark: &str, table: &str) {
-    let text = std::fs::read_to_string(file(path)).unwrap();
+    let text = std::fs::read_to_string(in_repository(path)).unwrap();
     let after = text.find(mark).unwrap_or_else(|| panic!("{path} has no `{mark}`")) + mark.len();
     let start = after + text[after..].find('\n').unwrap() + 1;
     let is_table = |line: &&str| line.is_empty() || line.starts_with('|');
@@ -21,7 +27,7 @@ fn check(path: &str, mark: &str, table: &str) {
     let wanted = format!("\n{table}\n");
     if std::env::var_os("UPDATE_SPEC").is_some() {
         let rest = &text[start + present.len()..];
-        std::fs::write(file(path), format!("{}{wanted}{rest}", &text[..start])).unwrap();
+        std::fs::write(in_repository(path), format!("{}{wanted}{rest}", &text[..start])).unwrap();
     } else {
         assert_eq!(present, wanted, "{path} is out of date: run this test with UPDATE_SPEC=1");
     }
@@ -39,29 +45,49 @@ fn yes(does: bool) -> String {
     if does { "yes".into() } else { "no".into() }
 }
 
+/// Each engine, set up as its name says. None of them is asked anything.
+fn engines(folder: &Path) -> Vec<(&'static str, Capabilities)> {
+    let sqlite = SqliteStore::connect(sqlite::Config::new(folder.join("sessions.db"))).unwrap();
+    let files = FileStore::connect(file::Config::new(folder.join("sessions"))).unwrap();
+    let redis = |url| RedisStore::from_url(url).unwrap().capabilities();
+    let keys = KeyRing::new([Key::random().unwrap()]).unwrap();
+    let cookie = CookieStore::new(&keys, "shop");
+    vec![
+        ("memory", MemoryStore::new().capabilities()),
+        ("sqlite", sqlite.capabilities()),
+        ("file", files.capabilities()),
+        ("postgres", PostgresStore::from_url("postgres://localhost/app").unwrap().capabilities()),
+        ("redis", redis("redis://localhost")),
+        ("redis, Cluster", redis("redis+cluster://localhost")),
+        ("memcached", MemcachedStore::from_url("memcached://localhost").unwrap().capabilities()),
+        ("cookie, facts in sqlite", cookie.clone().with_registry(sqlite).capabilities()),
+        ("cookie alone", cookie.capabilities()),
+    ]
+}
+
 #[test]
 fn the_readme_states_what_the_engines_can_do() {
     let folder = tempfile::tempdir().unwrap();
-    let sqlite = SqliteStore::connect(Config::new(folder.path().join("sessions.db"))).unwrap();
-    let memory = MemoryStore::new();
-    let engines = [(memory.engine(), memory.capabilities()), (sqlite.engine(), sqlite.capabilities())];
-    type Line = (&'static str, fn(&Capabilities) -> String);
-    let lines: [Line; 9] = [
-        ("conditional write: no update is lost", |c| support(c.conditional_write)),
+    type Column = (&'static str, fn(&Capabilities) -> String);
+    let columns: [Column; 9] = [
+        ("no update is lost", |c| support(c.conditional_write)),
         ("new id in one step", |c| support(c.replace)),
-        ("expiry moved without rewriting", |c| support(c.touch)),
-        ("all sessions listed", |c| support(c.list)),
-        ("sessions of one principal listed and ended", |c| support(c.principal_index)),
+        ("expiry moved alone", |c| support(c.touch)),
+        ("lists all", |c| support(c.list)),
+        ("lists and ends one principal's", |c| support(c.principal_index)),
         ("expires by itself", |c| yes(c.native_expiry)),
-        ("survives the process", |c| yes(c.durable)),
-        ("seen by other processes", |c| yes(c.shared)),
-        ("largest session", |c| c.max_payload.map_or("memory".into(), |most| format!("{} MiB", most >> 20))),
+        ("outlives the process", |c| yes(c.durable)),
+        ("shared by processes", |c| yes(c.shared)),
+        ("a sign-out holds", |c| yes(!c.client_keeps)),
     ];
-    let mut table = format!("| | {} | {} |\n|---|---|---|\n", engines[0].0, engines[1].0);
-    for (name, value) in lines {
-        writeln!(table, "| {name} | {} | {} |", value(&engines[0].1), value(&engines[1].1)).unwrap();
+    let mut table = String::from("| |");
+    columns.iter().for_each(|(name, _)| write!(table, " {name} |").unwrap());
+    write!(table, "\n|---|{}", "---|".repeat(columns.len())).unwrap();
+    for (name, capabilities) in engines(folder.path()) {
+        write!(table, "\n| {name} |").unwrap();
+        columns.iter().for_each(|(_, value)| write!(table, " {} |", value(&capabilities)).unwrap());
     }
-    check("README.md", "<!-- engines", table.trim_end());
+    check("README.md", "<!-- engines", &table);
 }
 
 /// Which plans there are for a presence and an intent, by the flags that matter.
