@@ -10,7 +10,7 @@
 //! ..       payload
 //! ```
 //!
-//! The scripts read and change the head at these places, see `scripts/common.lua`.
+//! The scripts read and change the head at these places, see `scripts/head.lua`.
 
 use std::sync::Arc;
 

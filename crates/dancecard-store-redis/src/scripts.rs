@@ -25,7 +25,7 @@ impl Script {
 /// Puts a script together. A server that is out of memory runs it only if its flags allow that.
 macro_rules! script {
     ($flags:literal, $body:literal) => {
-        Script::new(concat!($flags, "\n", include_str!("scripts/common.lua"), include_str!($body)))
+        Script::new(concat!($flags, "\n", include_str!("scripts/head.lua"), include_str!($body)))
     };
 }
 
