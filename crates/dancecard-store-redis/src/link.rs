@@ -15,7 +15,7 @@ use crate::servers::Effort;
 use crate::wire::{Command, Reply};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// Where the server is.
 #[derive(Debug)]

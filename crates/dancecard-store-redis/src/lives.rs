@@ -32,7 +32,13 @@ impl Life {
         let is_bounded = left <= LONGEST;
         // What is over already stays for the slack: whoever's clock is behind may need it.
         let minute = now.saturating_add(left).saturating_add(MINUTE - 1).div_euclid(MINUTE);
-        Self { span: is_bounded.then_some(left + slack), minute: is_bounded.then_some(minute), now, slack }
+        Self {
+            // The server takes no less than one.
+            span: is_bounded.then_some((left + slack).max(1)),
+            minute: is_bounded.then_some(minute),
+            now,
+            slack,
+        }
     }
 
     pub(crate) fn span(&self) -> Arg<'static> {

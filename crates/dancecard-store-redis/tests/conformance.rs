@@ -1,40 +1,78 @@
-//! The conformance suite of the engine contract, on real servers.
+//! The conformance suite of the engine contract, on real servers of each kind.
 
+use std::any::Any;
+use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use dancecard_core::{
+    BoxStream, Capabilities, Entry, ErrorKind, ListQuery, Record, RecordKey, Result, Store, Timestamp,
+    Version, Versioned, WriteMode,
+};
 use dancecard_servers::redis::{self, Options};
-use dancecard_servers::{Absent, Running};
+use dancecard_servers::{Absent, Running, redis_cluster, redis_sentinel, valkey};
 use dancecard_store_redis::{Config, RedisStore};
 use dancecard_testkit::store::{self, Opened, Subject};
 use dancecard_testkit::{Failure, Outcome};
 use libtest_mimic::Trial;
 use parking_lot::Mutex;
 
+/// What the near cache could get wrong. The rest of the suite looks at what is stored.
+const NEAR_THE_CACHE: [&str; 7] =
+    ["cancellation", "concurrency", "conditional", "expiry", "interference", "model", "replace"];
+/// The way to the master is sentinel's; what happens there is as with one server.
+const WITH_SENTINELS: [&str; 3] = ["conditional", "errors", "replace"];
+
 fn main() {
-    let trials = [("redis", one())];
-    let trials = trials
+    let subjects: [(&str, Result<Vec<Trial>, Absent>); 5] = [
+        ("redis", redis::start().map(|server| whole("redis", server.url(), server))),
+        ("valkey", valkey::start().map(|server| whole("valkey", server.url(), server))),
+        (
+            "redis-cluster",
+            redis_cluster::start().map(|cluster| whole("redis-cluster", cluster.url(), cluster)),
+        ),
+        (
+            "redis-sentinel",
+            redis_sentinel::start().map(|watched| {
+                let url = watched.url();
+                part(&WITH_SENTINELS, whole("redis-sentinel", url, watched))
+            }),
+        ),
+        (
+            "redis-near",
+            redis::start().map(|server| {
+                let url = server.url() + "?near_cache_bytes=4000000";
+                part(&NEAR_THE_CACHE, whole("redis-near", url, server))
+            }),
+        ),
+    ];
+    let trials = subjects
         .into_iter()
-        .flat_map(|(engine, trials)| trials.unwrap_or_else(|absent: Absent| vec![absent.trial(engine)]));
+        .flat_map(|(name, trials)| trials.unwrap_or_else(|absent| vec![absent.trial(name)]));
     store::run(trials.collect());
 }
 
-fn one() -> Result<Vec<Trial>, Absent> {
-    let server = Arc::new(redis::start()?);
-    Ok(store::trials("redis", move || open(server.clone())))
+fn whole(name: &str, url: String, server: impl Any + Send + Sync) -> Vec<Trial> {
+    let server: Arc<dyn Any + Send + Sync> = Arc::new(server);
+    store::trials(name, move || open(url.clone(), server.clone()))
+}
+
+fn part(areas: &[&str], mut trials: Vec<Trial>) -> Vec<Trial> {
+    trials.retain(|trial| trial.name().split("::").nth(1).is_none_or(|area| areas.contains(&area)));
+    trials
 }
 
 /// A prefix of its own for each case.
-async fn open(server: Arc<Running>) -> Opened {
+async fn open(url: String, server: Arc<dyn Any + Send + Sync>) -> Opened {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let prefix = format!("case-{}:", COUNT.fetch_add(1, Ordering::Relaxed));
-    let config = Config::from_url(&server.url())?.with_prefix(prefix);
+    let config = Config::from_url(&url)?.with_prefix(prefix);
     let (again, other, small) = (config.clone(), config.clone(), Arc::new(Mutex::new(Vec::new())));
     let kept = (server, small.clone());
     Ok(Subject::new(connect(config)?)
         .with_reopen(move || std::future::ready(connect(again.clone())))
         .with_peer(move || std::future::ready(connect(other.clone())))
-        .with_limited(move || std::future::ready(limited(&small)))
+        .with_limited(move || limited(small.clone()))
         .keeping(kept))
 }
 
@@ -43,11 +81,69 @@ fn connect(config: Config) -> Outcome<RedisStore> {
 }
 
 /// With room for some thousand records.
-fn limited(kept: &Mutex<Vec<Running>>) -> Outcome<RedisStore> {
-    let options = Options { maxmemory: Some(8 << 20), ..Options::default() };
+async fn limited(kept: Arc<Mutex<Vec<Running>>>) -> Outcome<Steady> {
+    let options = Options { maxmemory: Some(5 << 20), ..Options::default() };
     let failed = |absent: Absent| Failure::new("a small server", absent.to_string());
     let server = redis::start_with(options).map_err(failed)?;
     let store = connect(Config::from_url(&server.url())?)?;
+    let client = ::redis::Client::open(server.url());
+    let raw = async { client?.get_multiplexed_async_connection().await };
+    let raw = raw.await.map_err(|error| Failure::new("a connection", error.to_string()))?;
     kept.lock().push(server);
-    Ok(store)
+    Ok(Steady { store, raw, was_full: AtomicBool::new(false) })
+}
+
+/// An engine whose server stays full once it was. A server counts its own buffers, and gives some of them back now and
+/// then: right at the limit there would be room for one more.
+struct Steady {
+    store: RedisStore,
+    raw: ::redis::aio::MultiplexedConnection,
+    was_full: AtomicBool,
+}
+
+impl Steady {
+    async fn noting<T>(&self, result: Result<T>) -> Result<T> {
+        let is_full = result.as_ref().is_err_and(|error| error.kind() == ErrorKind::Full);
+        if is_full && !self.was_full.swap(true, Ordering::SeqCst) {
+            let lower = ::redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg(9 << 19).to_owned();
+            let _: () = lower.query_async(&mut self.raw.clone()).await.unwrap_or_default();
+        }
+        result
+    }
+}
+
+impl fmt::Debug for Steady {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.store.fmt(f)
+    }
+}
+
+impl Store for Steady {
+    fn engine(&self) -> &'static str {
+        self.store.engine()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.store.capabilities()
+    }
+
+    async fn load(&self, key: &RecordKey) -> Result<Option<Versioned>> {
+        self.store.load(key).await
+    }
+
+    async fn write(&self, key: &RecordKey, record: Record, mode: WriteMode) -> Result<Version> {
+        self.noting(self.store.write(key, record, mode).await).await
+    }
+
+    async fn delete(&self, key: &RecordKey) -> Result<()> {
+        self.store.delete(key).await
+    }
+
+    async fn touch(&self, key: &RecordKey, expires_at: Timestamp) -> Result<bool> {
+        self.store.touch(key, expires_at).await
+    }
+
+    fn list(&self, query: ListQuery) -> BoxStream<'_, Result<Entry>> {
+        self.store.list(query)
+    }
 }
