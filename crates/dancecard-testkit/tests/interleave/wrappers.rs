@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use dancecard_core::{
-    CachedStore, CallTotals, DeadlineStore, ManualClock, MemoryStore, MeteredStore, PrefixedStore, SharedStore,
+    CachedStore, CallTotals, DeadlineStore, ManualClock, MemoryStore, MeteredStore, PrefixedStore,
+    SharedStore,
 };
 use dancecard_testkit::interleave::{
     Counterexample, Replacement, explore, explore_through, explore_with, seeds,
