@@ -7,6 +7,7 @@ use dancecard_core::{
     BoxStream, Capabilities, Entry, ErrorKind, ListQuery, Record, RecordKey, Result, Store, Timestamp,
     Version, Versioned, WriteMode,
 };
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use crate::capabilities::capabilities;
@@ -83,8 +84,10 @@ impl RedisStore {
 
     /// Has a session from memory confirmed by its server, while the session is served.
     fn confirm(&self, name: Vec<u8>, confirmation: Confirmation) {
+        // Without a runtime, whoever comes when the time is over asks the server.
+        let Ok(runtime) = Handle::try_current() else { return };
         let inner = self.inner.clone();
-        tokio::spawn(async move {
+        runtime.spawn(async move {
             // Whatever comes of it shows in the connection's own record.
             let _ = inner.servers.call(&name, &Command::new("PING"), inner.reading()).await;
             drop(confirmation);

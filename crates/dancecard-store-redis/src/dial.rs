@@ -102,7 +102,8 @@ pub(crate) struct Line {
 
 /// A server that won't tell its version, as users with few rights see it, is taken at its word in what follows.
 fn check_version(reply: Option<&Reply>) -> Result<(), Trouble> {
-    let lets_in = |refusal: &Refusal| !matches!(refusal, Refusal::NoAuth | Refusal::WrongPass);
+    let lets_in =
+        |refusal: &Refusal| !matches!(refusal, Refusal::NoAuth | Refusal::WrongPass | Refusal::Crowded);
     match reply {
         Some(Reply::Refused(refusal)) if lets_in(refusal) => Ok(()),
         Some(Reply::Refused(refusal)) => Err(refusal.trouble()),

@@ -158,6 +158,8 @@ pub(crate) enum Refusal {
     Busy,
     /// It can't save its data, or lacks the replicas that it is told to have, and so takes no writes.
     Unsafe,
+    /// It has as many clients as it takes.
+    Crowded,
     /// It wants a password.
     NoAuth,
     /// Not this one.
@@ -173,6 +175,9 @@ pub(crate) enum Refusal {
 impl Refusal {
     /// Reads the code and, of a redirection, the rest.
     pub(crate) fn new(code: &str, rest: Option<&str>) -> Self {
+        if rest.is_some_and(|rest| rest.starts_with("max number of clients")) {
+            return Self::Crowded;
+        }
         let mut words = rest.unwrap_or_default().split_whitespace();
         let slot = words.next().and_then(|word| word.parse().ok());
         match (code, slot, words.next()) {
@@ -205,6 +210,7 @@ impl Refusal {
                 | Self::ClusterDown
                 | Self::TryAgain
                 | Self::Busy
+                | Self::Crowded
                 | Self::Moved { .. }
                 | Self::Ask { .. }
         )
@@ -223,6 +229,7 @@ impl Refusal {
             Self::Unsafe => {
                 Trouble::unavailable("the server can't save its data, or lacks replicas, and takes no writes")
             }
+            Self::Crowded => Trouble::unavailable("the server has as many clients as its maxclients allows"),
             Self::Full => {
                 Trouble::new(ErrorKind::Full, "the server's maxmemory is used up; raise it, or end sessions")
             }
@@ -269,6 +276,7 @@ mod tests {
         assert_eq!(Refusal::new("ASK", Some("1 h:1")), Refusal::Ask { node: "h:1".into() });
         assert_eq!(Refusal::new("MOVED", Some("nonsense")), Refusal::Other("MOVED".into()));
         assert_eq!(Refusal::new("OOM", None), Refusal::Full);
+        assert_eq!(Refusal::new("ERR", Some("max number of clients reached")), Refusal::Crowded);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
+use tokio::runtime::Handle;
 use tokio::sync;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
@@ -128,6 +129,10 @@ impl Link {
         until: Instant,
         work: impl AsyncFnOnce(&Arc<Line>) -> Result<T, Trouble>,
     ) -> Result<T, Failure> {
+        if Handle::try_current().is_err() {
+            let trouble = Trouble::config("the engine works within a tokio runtime; call it from one");
+            return Err(Failure::unsent(trouble));
+        }
         let (line, is_new) = match self.open_line() {
             Some(line) => (line, false),
             None => (self.connect(until).await?, true),
@@ -216,9 +221,6 @@ impl Link {
     }
 
     async fn attempt(&self) -> Result<Arc<Line>, Trouble> {
-        if tokio::runtime::Handle::try_current().is_err() {
-            return Err(Trouble::config("the engine works within a tokio runtime; call it from one"));
-        }
         let patience = Instant::now() + self.dialer.config.connect_timeout();
         let silent = |_| Err(Trouble::unavailable("the server did not answer within connect_timeout_ms"));
         let line = timeout_at(patience, self.dial()).await.unwrap_or_else(silent)?;

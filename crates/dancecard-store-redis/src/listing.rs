@@ -118,19 +118,15 @@ async fn members(inner: &Inner, tag: &Tag, left: &mut Option<std::vec::IntoIter<
     Ok((!keys.is_empty()).then_some(keys))
 }
 
-/// Clears away what has ended, and reads the rest.
+/// Everything in the index but what has ended, which the next write clears away.
 async fn read_index(inner: &Inner, tag: &Tag) -> Result<Vec<RecordKey>> {
     let name = inner.names.index(tag);
-    let ended = format!("({}", first_minute(inner.config.slack()));
-    let clear = Command::new("ZREMRANGEBYSCORE").arg(&name).arg("-inf").arg(ended);
-    let read = Command::new("ZRANGE").arg(&name).number(0).number(-1);
-    let replies = inner.servers.batch(&[(&name, clear), (&name, read)], inner.reading()).await;
-    let mut replies = replies.map_err(|failure| failure.of_read("list"))?;
-    match replies.pop() {
-        Some(Reply::Many(members)) => {
-            Ok(members.iter().filter_map(Reply::as_bytes).map(RecordKey::new).collect())
-        }
-        Some(Reply::Refused(refusal)) => Err(refusal.to_error("list")),
+    let first = first_minute(inner.config.slack());
+    let read = Command::new("ZRANGE").arg(&name).number(first).arg("inf").arg("BYSCORE");
+    let answer = inner.servers.call(&name, &read, inner.reading()).await;
+    match answer.map_err(|failure| failure.of_read("list"))?.reply {
+        Reply::Many(members) => Ok(members.iter().filter_map(Reply::as_bytes).map(RecordKey::new).collect()),
+        Reply::Refused(refusal) => Err(refusal.to_error("list")),
         _ => Err(error::unreadable("list")),
     }
 }

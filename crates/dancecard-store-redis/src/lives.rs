@@ -59,7 +59,7 @@ impl Life {
     }
 }
 
-/// The first minute that is not cleared away from an index: what ended before it is gone from the server too.
+/// The first minute of an index that matters: what ended before it is gone from the server.
 pub(crate) fn first_minute(slack: i64) -> i64 {
     SystemClock.now().as_millis().saturating_sub(slack).div_euclid(MINUTE)
 }

@@ -285,27 +285,39 @@ mod tests {
         assert!(near.get(&key(1)).is_some());
     }
 
-    #[test]
-    fn what_was_not_confirmed_in_time_is_not_served() {
-        let near = near(1 << 20);
-        let source = near.source();
-        keep(&near, &source, &key(0));
-        let line = &source.line;
-        line.confirmed.store(near.now(), Ordering::Release);
-        assert!(near.get(&key(0)).is_some());
-        assert_eq!(line.age(near.now() + 5_000_000), line.age(near.now() + 5_000_000));
-        let late = line.confirmed.load(Ordering::Acquire) + 1_000_001;
-        assert!(line.age(late).unwrap() > SECOND);
-        assert_eq!(near.moment(near.origin), 1);
+    /// As if the cache had been there for an hour.
+    fn aged(staleness: Duration) -> Arc<Near> {
+        let mut near = Near::new(1 << 20, staleness, Names::new("t:"));
+        near.origin -= Duration::from_secs(3600);
+        Arc::new(near)
     }
 
     #[test]
-    fn one_reader_is_told_to_confirm() {
-        let near = Arc::new(Near::new(1 << 20, 2 * Duration::from_secs(3600), Names::new("t:")));
+    fn what_was_not_confirmed_in_time_is_not_served() {
+        let near = aged(SECOND);
         let source = near.source();
         keep(&near, &source, &key(0));
-        // More than half of the time ago, as far as it knows.
-        source.line.confirmed.store(0, Ordering::Release);
+        assert!(near.get(&key(0)).is_none(), "nothing was ever confirmed");
+        source.confirm(Instant::now() - Duration::from_secs(2));
+        assert!(near.get(&key(0)).is_none());
+        source.confirm(Instant::now());
+        assert!(near.get(&key(0)).is_some());
+        source.confirm(Instant::now() - Duration::from_secs(2));
+        assert!(near.get(&key(0)).is_some(), "an earlier command that is answered later takes nothing back");
+    }
+
+    #[test]
+    fn one_reader_at_a_time_asks_when_half_of_the_time_is_over() {
+        let near = aged(Duration::from_secs(1000));
+        let source = near.source();
+        keep(&near, &source, &key(0));
+        source.confirm(Instant::now() - Duration::from_secs(600));
+        let asking = near.get(&key(0)).unwrap().confirm;
+        assert!(asking.is_some());
+        assert!(near.get(&key(0)).unwrap().confirm.is_none(), "somebody asks already");
+        drop(asking);
+        assert!(near.get(&key(0)).unwrap().confirm.is_some(), "nothing came of it");
+        source.confirm(Instant::now());
         assert!(near.get(&key(0)).unwrap().confirm.is_none());
     }
 

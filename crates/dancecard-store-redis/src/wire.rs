@@ -264,14 +264,16 @@ fn broken(error: RedisError) -> Trouble {
 fn refused_greeting(error: RedisError) -> Trouble {
     match error.kind() {
         ClientErrorKind::AuthenticationFailed => Refusal::WrongPass.trouble(),
-        ClientErrorKind::Server(_) if error.code() == Some("ERR") => Trouble::config(
-            "the server refuses the login or the number of the database; correct `username`, `password` and `database`",
-        ),
-        ClientErrorKind::Server(_) | ClientErrorKind::Extension => {
-            Refusal::new(error.code().unwrap_or_default(), None).trouble()
-        }
         ClientErrorKind::RESP3NotSupported => {
             Trouble::config("the server is too old; 7.0 is the first that works")
+        }
+        ClientErrorKind::Server(_) | ClientErrorKind::Extension => {
+            match Refusal::new(error.code().unwrap_or_default(), error.detail()) {
+                Refusal::Other(_) => Trouble::config(
+                    "the server refuses the login or the database; correct `username`, `password` and `database`",
+                ),
+                refusal => refusal.trouble(),
+            }
         }
         _ => broken(error),
     }

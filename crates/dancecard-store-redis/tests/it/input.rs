@@ -25,6 +25,7 @@ trials![
     a_database_is_selected,
     a_unix_socket_will_do,
     without_a_runtime_there_is_an_error,
+    a_server_with_too_many_clients_is_unavailable,
 ];
 
 async fn a_wrong_password_is_a_matter_of_configuration() {
@@ -274,11 +275,39 @@ async fn a_unix_socket_will_do() {
     assert_is(&connect(&gone).health().await.unwrap_err(), ErrorKind::Unavailable, Retry::Safe);
 }
 
+/// Neither before nor after the first use.
 async fn without_a_runtime_there_is_an_error() {
-    let config = config(&shared().url());
-    let thread = std::thread::spawn(move || {
-        let store = connect(&config);
-        assert!(format!("{store:?}").contains("RedisStore"), "nothing is connected to before it is used");
-    });
-    thread.join().unwrap();
+    let store = store();
+    let outside = async |store: dancecard_store_redis::RedisStore| {
+        let thread = std::thread::spawn(move || {
+            let key = key("a");
+            let mut load = std::pin::pin!(store.load(&key));
+            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+            let polled = load.as_mut().poll(&mut context);
+            let std::task::Poll::Ready(Err(error)) = polled else { panic!("no error") };
+            assert_is(&error, ErrorKind::Config, Retry::Never);
+            assert!(error.to_string().contains("runtime"), "{error}");
+        });
+        thread.join().unwrap();
+    };
+    outside(store.clone()).await;
+    create(&store, "a").await;
+    outside(store.clone()).await;
+    assert!(payload(&store, "a").await.is_some());
+}
+
+async fn a_server_with_too_many_clients_is_unavailable() {
+    let arguments = ["--maxclients", "1"].map(str::to_owned).to_vec();
+    let server = redis::start_with(Options { arguments, ..Options::default() }).unwrap();
+    let one = connect(&config(&server.url()));
+    create(&one, "a").await;
+    for url in [server.url(), server.url() + "/1", server.url() + "?near_cache_bytes=1000000"] {
+        let late = connect(&config(&url).with_timeout(Duration::from_millis(200)));
+        let error = late.write(&key("b"), record("1"), WriteMode::Create).await.unwrap_err();
+        // It says why, and resets the connection, which may take the words along.
+        assert_is(&error, ErrorKind::Unavailable, Retry::Safe);
+    }
+    assert!(payload(&one, "a").await.is_some());
+    drop(one);
+    create(&connect(&config(&server.url())), "a").await;
 }

@@ -23,6 +23,8 @@ mod input;
 mod near;
 mod outages;
 mod sentinel;
+#[cfg(feature = "tls")]
+mod tls;
 mod world;
 
 fn main() {
@@ -45,6 +47,8 @@ fn on_redis() -> impl Iterator<Item = Trial> {
         near::trials(),
         outages::trials(),
         sentinel::trials(),
+        #[cfg(feature = "tls")]
+        tls::trials(),
     ];
     modules.into_iter().flatten()
 }
