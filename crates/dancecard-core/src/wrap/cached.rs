@@ -79,9 +79,9 @@ impl<S: Store> CachedStore<S> {
 
     /// Keeps at most so many bytes. What was not read lately goes first.
     ///
-    /// Counted is what a record takes in this process: its payload, its principal and device, and some 400 bytes for the
-    /// rest. Not counted are 4 KiB for each 4 MiB, at most 64 KiB. A record that is larger than 4 MiB, or than a sixteenth
-    /// of the bound if that is more, or than the bound if that is less, is not kept.
+    /// Counted is what a record takes in this process: its payload, its principal and device, and some 350 bytes for the
+    /// rest. Not counted are 6 KiB for each 4 MiB, at most 96 KiB. The cache has up to sixteen parts of 4 MiB or more, and
+    /// a record that is larger than a part is not kept.
     #[must_use]
     pub fn with_max_bytes(self, bytes: usize) -> Self {
         let Cache { max_age, clocks, .. } = &*self.near.0;
@@ -147,7 +147,7 @@ impl<S: Store> Store for CachedStore<S> {
         let Some(cache) = self.cache() else { return self.inner.delete(key).await };
         let change = cache.change(key);
         let answer = self.inner.delete(key).await;
-        change.removed(&answer);
+        change.made(&answer);
         answer
     }
 
@@ -165,7 +165,7 @@ impl<S: Store> Store for CachedStore<S> {
         let copy = cache.copy_of(new, &record);
         let answer = call(record).await;
         coming.written(&answer, copy);
-        leaving.removed(&answer);
+        leaving.made(&answer);
         answer
     }
 
@@ -173,7 +173,7 @@ impl<S: Store> Store for CachedStore<S> {
         let Some(cache) = self.cache() else { return self.inner.touch(key, expires_at).await };
         let change = cache.change(key);
         let answer = self.inner.touch(key, expires_at).await;
-        change.touched(&answer, expires_at);
+        change.made(&answer);
         answer
     }
 
@@ -215,7 +215,7 @@ impl Stream for Listing<'_> {
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let item = std::task::ready!(self.entries.as_mut().poll_next(context));
         if let Some(Ok(entry)) = &item {
-            self.cache.listed(&entry.key, &entry.version);
+            self.cache.listed(entry);
         }
         Poll::Ready(item)
     }

@@ -24,6 +24,8 @@ mod memory;
 #[cfg(test)]
 mod namespaces;
 #[cfg(test)]
+mod near;
+#[cfg(test)]
 mod observers;
 #[cfg(test)]
 mod principals;

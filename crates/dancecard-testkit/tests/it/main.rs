@@ -10,3 +10,5 @@ mod fault;
 mod harness;
 #[cfg(test)]
 mod mutation;
+#[cfg(test)]
+mod near;

@@ -20,9 +20,9 @@ const MOST_SHARDS: usize = 16;
 
 /// What an entry takes besides the bytes of its payload: itself, its places in two tables, the record around the payload.
 /// Measured; see `bytes_are_counted_as_they_are` in the tests.
-const ENTRY: usize = 400;
+const ENTRY: usize = 352;
 /// The same for facts that most sessions lack, besides their text.
-const RARE: usize = 136;
+const RARE: usize = 208;
 /// Keys and versions up to this length lie in the entry.
 const INLINE: usize = 38;
 
@@ -45,7 +45,7 @@ pub struct NearCache(pub(super) Arc<Cache>);
 impl NearCache {
     /// Drops the record under a key. What is being loaded at the moment is not kept either.
     pub fn forget(&self, key: &RecordKey) {
-        self.0.learn(key, |shard, hash| drop(shard.remove(hash, key)));
+        self.0.learn(key, |shard, hash| shard.remove(hash, key));
     }
 
     /// Drops everything. What is being loaded at the moment is not kept either.
@@ -179,9 +179,9 @@ impl Cache {
     pub(super) fn change<'a>(&'a self, key: &'a RecordKey) -> Change<'a> {
         let (since, hash) = (self.clocks.age.now(), hash(key));
         let mut shard = self.shard(hash);
-        let before = shard.begin_change(hash, key);
+        shard.begin_change(hash, key);
         let ticket = Ticket { hash, generation: shard.generation(hash), since };
-        Change { cache: self, key, ticket, before, end: End::Unknown }
+        Change { cache: self, key, ticket, end: End::Unknown }
     }
 
     /// What a write is going to leave, for the cache, unless it is not to be kept.
@@ -192,9 +192,10 @@ impl Cache {
         (fits && !record.meta.is_retired()).then(|| record.clone())
     }
 
-    /// A listing shows which version a record has.
-    pub(super) fn listed(&self, key: &RecordKey, version: &Version) {
-        self.learn(key, |shard, hash| shard.keep_only(hash, key, Some(version)));
+    /// A listing shows which version a record has, and when it expires.
+    pub(super) fn listed(&self, entry: &crate::record::Entry) {
+        let seen = (&entry.version, entry.meta.expires_at());
+        self.learn(&entry.key, |shard, hash| shard.confirm(hash, &entry.key, Some(seen)));
     }
 
     /// A purge has removed what it was to remove, or a part of it.
@@ -237,11 +238,12 @@ impl Question<'_> {
         let Self { cache, key, ticket } = self;
         let mut shard = cache.shard(ticket.hash);
         if !ticket.is_latest(&mut shard) {
-            return shard.keep_only(ticket.hash, key, found.map(Versioned::version));
+            let seen = found.map(|found| (found.version(), found.expires_at()));
+            return shard.confirm(ticket.hash, key, seen);
         }
         match found.filter(|found| cache.is_kept(found)) {
             Some(found) => shard.put_as_of(ticket.since, ticket.hash, key, found.clone()),
-            None => drop(shard.remove(ticket.hash, key)),
+            None => shard.remove(ticket.hash, key),
         }
     }
 }
@@ -251,7 +253,6 @@ pub(super) struct Change<'a> {
     cache: &'a Cache,
     key: &'a RecordKey,
     ticket: Ticket,
-    before: Option<Box<Entry>>,
     end: End,
 }
 
@@ -263,31 +264,27 @@ enum End {
     Other,
     /// This.
     Written(Versioned),
-    /// What was there before, for longer.
-    Touched(Timestamp),
 }
 
 impl Change<'_> {
-    pub(super) fn written(self, answer: &Result<Version>, record: Option<Record>) {
-        self.ended(answer, |version| {
-            record.map(|record| End::Written(Versioned::new(record, version.clone())))
-        });
-    }
-
-    pub(super) fn touched(self, answer: &Result<bool>, expires_at: Timestamp) {
-        self.ended(answer, |there| there.then_some(End::Touched(expires_at)));
-    }
-
-    pub(super) fn removed<T>(self, answer: &Result<T>) {
-        self.ended(answer, |_| None);
-    }
-
-    fn ended<T>(mut self, answer: &Result<T>, end: impl FnOnce(&T) -> Option<End>) {
-        self.end = match answer {
-            Ok(done) => end(done).unwrap_or(End::Other),
-            Err(error) if error.retry() == Retry::Unknown => End::Unknown,
-            Err(_) => End::Other,
+    /// The record was written, if the answer says so.
+    pub(super) fn written(mut self, answer: &Result<Version>, record: Option<Record>) {
+        self.end = match (answer, record) {
+            (Ok(version), Some(record)) => End::Written(Versioned::new(record, version.clone())),
+            _ => end(answer),
         };
+    }
+
+    /// It was made, if the answer says so, and what it left is not known.
+    pub(super) fn made<T>(mut self, answer: &Result<T>) {
+        self.end = end(answer);
+    }
+}
+
+fn end<T>(answer: &Result<T>) -> End {
+    match answer {
+        Err(error) if error.retry() == Retry::Unknown => End::Unknown,
+        _ => End::Other,
     }
 }
 
@@ -297,16 +294,12 @@ impl Drop for Change<'_> {
         let mut shard = self.cache.shard(hash);
         shard.end_change(hash);
         let latest = self.ticket.is_latest(&mut shard);
-        match (std::mem::replace(&mut self.end, End::Other), self.before.take()) {
-            (End::Unknown, _) => {
+        match std::mem::replace(&mut self.end, End::Other) {
+            End::Unknown => {
                 shard.close(hash, self.cache.clocks.age.now().saturating_add(self.cache.max_age));
             }
-            (End::Written(written), _) if latest && self.cache.is_kept(&written) => {
+            End::Written(written) if latest && self.cache.is_kept(&written) => {
                 shard.put_as_of(since, hash, self.key, written);
-            }
-            (End::Touched(at), Some(before)) if latest => {
-                let later = before.versioned.expires_at().max(at);
-                shard.put_as_of(before.as_of, hash, self.key, before.versioned.with_expires_at(later));
             }
             _ => {}
         }

@@ -1,5 +1,7 @@
 //! One part of the cache: a table of records, what evicts them, and what happened to their keys of late.
 
+use std::collections::VecDeque;
+
 use hashbrown::HashTable;
 
 use crate::clock::Timestamp;
@@ -12,12 +14,22 @@ pub(super) const STRIPES: usize = 256;
 /// A record, and since when it is known that it was like that.
 pub(super) struct Entry {
     hash: u64,
+    /// Its place in the line.
+    number: u64,
     key: RecordKey,
     pub(super) versioned: Versioned,
     pub(super) as_of: Timestamp,
     weight: usize,
-    /// Read since the hand last passed.
+    /// Read since it came into the line.
     used: bool,
+}
+
+impl Entry {
+    /// Forward only, as engines do.
+    fn touch(&mut self, expires_at: Timestamp) {
+        let later = self.versioned.expires_at().max(expires_at);
+        self.versioned = self.versioned.clone().with_expires_at(later);
+    }
 }
 
 /// What happened to the keys of a stripe.
@@ -31,14 +43,14 @@ struct Stripe {
     closed_until: Timestamp,
 }
 
-/// Entries are weighed one by one, and evicted by a hand that goes round and takes those that were not read since it was
-/// there last.
+/// Entries are weighed one by one, and stand in a line. To make room the first is taken, unless it was read meanwhile: then
+/// it goes to the end.
 pub(super) struct Shard {
-    /// Places in `entries`.
-    table: HashTable<u32>,
-    #[expect(clippy::vec_box, reason = "a vector that has just doubled is half empty")]
-    entries: Vec<Box<Entry>>,
-    hand: usize,
+    // In boxes, since a table that has just doubled is half empty.
+    table: HashTable<Box<Entry>>,
+    /// Hashes and numbers, also of what is gone.
+    line: VecDeque<(u64, u64)>,
+    next: u64,
     bytes: usize,
     most: usize,
     stripes: Box<[Stripe]>,
@@ -51,8 +63,8 @@ impl Shard {
         let stripe = Stripe { generation: 0, changes: 0, closed_until: Timestamp::from_millis(i64::MIN) };
         Self {
             table: HashTable::new(),
-            entries: Vec::new(),
-            hand: 0,
+            line: VecDeque::new(),
+            next: 0,
             bytes: 0,
             most,
             stripes: vec![stripe; STRIPES].into(),
@@ -62,7 +74,7 @@ impl Shard {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.entries.len()
+        self.table.len()
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -89,10 +101,10 @@ impl Shard {
     }
 
     /// A change begins. What is there is given out no more.
-    pub(super) fn begin_change(&mut self, hash: u64, key: &RecordKey) -> Option<Box<Entry>> {
+    pub(super) fn begin_change(&mut self, hash: u64, key: &RecordKey) {
         self.advance(hash);
         self.at_stripe(hash, |stripe| stripe.changes += 1);
-        self.remove(hash, key)
+        self.remove(hash, key);
     }
 
     pub(super) fn end_change(&mut self, hash: u64) {
@@ -111,8 +123,7 @@ impl Shard {
     }
 
     pub(super) fn find(&mut self, hash: u64, key: &RecordKey) -> Option<&mut Entry> {
-        let place = self.place(hash, key)?;
-        self.entries.get_mut(place).map(|entry| &mut **entry)
+        self.table.find_mut(hash, |entry| entry.key == *key).map(|entry| &mut **entry)
     }
 
     pub(super) fn read(&mut self, hash: u64, key: &RecordKey) -> Option<&Entry> {
@@ -134,90 +145,66 @@ impl Shard {
         if weight > self.most {
             return;
         }
-        while self.bytes > self.most - weight {
-            self.evict_one();
-        }
-        let Ok(place) = u32::try_from(self.entries.len()) else { return };
-        let entry = Entry { hash, key: key.clone(), versioned, as_of, weight, used: false };
-        self.entries.push(Box::new(entry));
+        while self.bytes > self.most - weight && self.evict_first() {}
+        let number = self.enter(hash);
+        let entry = Entry { hash, number, key: key.clone(), versioned, as_of, weight, used: false };
         self.bytes += weight;
-        let entries = &self.entries;
-        self.table.insert_unique(hash, place, |place| hash_at(entries, *place));
+        self.table.insert_unique(hash, Box::new(entry), |entry| entry.hash);
     }
 
-    pub(super) fn remove(&mut self, hash: u64, key: &RecordKey) -> Option<Box<Entry>> {
-        let place = self.place(hash, key)?;
-        self.take(place)
+    pub(super) fn remove(&mut self, hash: u64, key: &RecordKey) {
+        self.take(hash, |entry| entry.key == *key);
     }
 
-    /// Removes a record unless it has this version.
-    pub(super) fn keep_only(&mut self, hash: u64, key: &RecordKey, version: Option<&Version>) {
-        let differs = self.find(hash, key).is_some_and(|entry| Some(entry.versioned.version()) != version);
-        if differs {
-            self.remove(hash, key);
+    /// Holds an entry against what was seen of its record: the same version is there for as long as it was seen to be, any
+    /// other is removed.
+    pub(super) fn confirm(&mut self, hash: u64, key: &RecordKey, seen: Option<(&Version, Timestamp)>) {
+        let Some(entry) = self.find(hash, key) else { return };
+        match seen.filter(|(version, _)| *version == entry.versioned.version()) {
+            Some((_, expires_at)) => entry.touch(expires_at),
+            None => self.remove(hash, key),
         }
     }
 
     pub(super) fn remove_expired(&mut self, now: Timestamp) {
-        let mut place = 0;
-        while let Some(entry) = self.entries.get(place) {
-            if entry.versioned.expires_at() <= now {
-                self.take(place);
-            } else {
-                place += 1;
-            }
-        }
+        self.table.retain(|entry| entry.versioned.expires_at() > now);
+        self.bytes = self.table.iter().map(|entry| entry.weight).sum();
     }
 
     pub(super) fn clear(&mut self) {
         self.table.clear();
-        self.entries.clear();
+        self.line.clear();
         self.bytes = 0;
     }
 
-    fn place(&self, hash: u64, key: &RecordKey) -> Option<usize> {
-        let is_it = |place: &u32| self.entries.get(*place as usize).is_some_and(|entry| entry.key == *key);
-        self.table.find(hash, is_it).map(|place| *place as usize)
+    fn take(&mut self, hash: u64, is_it: impl Fn(&Entry) -> bool) {
+        if let Ok(found) = self.table.find_entry(hash, |entry| is_it(entry)) {
+            self.bytes -= found.remove().0.weight;
+        }
     }
 
-    /// Moves on to the next entry that was not read lately, and takes it.
-    fn evict_one(&mut self) {
-        loop {
-            if self.hand >= self.entries.len() {
-                self.hand = 0;
-            }
-            let Some(entry) = self.entries.get_mut(self.hand) else {
-                self.bytes = 0;
-                return;
-            };
-            if !std::mem::take(&mut entry.used) {
-                break;
-            }
-            self.hand += 1;
+    /// Goes to the end of the line. Now and then those leave it that are gone.
+    fn enter(&mut self, hash: u64) -> u64 {
+        if self.line.len() > 2 * self.table.len() + 16 {
+            let table = &self.table;
+            self.line.retain(|(hash, number)| table.find(*hash, |entry| entry.number == *number).is_some());
         }
-        self.take(self.hand);
-        // Past the one that came in its place: it is the newest.
-        self.hand += 1;
+        self.next += 1;
+        self.line.push_back((hash, self.next));
+        self.next
     }
 
-    /// Removes an entry. The last one comes in its place.
-    fn take(&mut self, place: usize) -> Option<Box<Entry>> {
-        let hash = self.entries.get(place)?.hash;
-        if let Ok(found) = self.table.find_entry(hash, |other| *other as usize == place) {
-            found.remove();
+    /// Looks at the first in the line. `false` when there is none.
+    fn evict_first(&mut self) -> bool {
+        let Some((hash, number)) = self.line.pop_front() else { return false };
+        let entry = self.table.find_mut(hash, |entry| entry.number == number);
+        if entry.is_some_and(|entry| std::mem::take(&mut entry.used)) {
+            self.line.push_back((hash, number));
+        } else {
+            self.take(hash, |entry| entry.number == number);
         }
-        let taken = self.entries.swap_remove(place);
-        self.bytes -= taken.weight;
-        let (last, moved) = (self.entries.len(), self.entries.get(place).map(|entry| entry.hash));
-        if let Some(pointer) = self.table.find_mut(moved.unwrap_or(0), |other| *other as usize == last) {
-            *pointer = place as u32;
-        }
-        Some(taken)
+        true
     }
-}
-
-fn hash_at(entries: &[Box<Entry>], place: u32) -> u64 {
-    entries.get(place as usize).map_or(0, |entry| entry.hash)
 }
 
 fn stripe(hash: u64) -> usize {
