@@ -35,8 +35,6 @@ const LONGEST: usize = 31;
 ///   sweeper is enough for all.
 /// - Limits of the engine (sessions, bytes) are shared by all.
 ///
-/// A prefix of up to five bytes costs no allocation, with keys of 32 bytes.
-///
 /// ```
 /// use dancecard_core::{MemoryStore, PrefixedStore, SessionManager, SharedStore};
 ///

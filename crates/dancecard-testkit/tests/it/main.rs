@@ -5,10 +5,16 @@ mod broken;
 mod contract;
 mod counting;
 #[cfg(test)]
+mod deadline;
+#[cfg(test)]
 mod fault;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod metered;
+#[cfg(test)]
 mod mutation;
 #[cfg(test)]
 mod near;
+#[cfg(test)]
+mod prefixed;

@@ -9,7 +9,7 @@ use crate::wrap::Operation;
 
 /// Counts calls by operation and end, adds up their times and bytes, and knows how many run at the moment.
 ///
-/// It has a fixed size of about 1.2 KiB. Keep it in an [`Arc`](std::sync::Arc), and give a clone of that to the
+/// It has a fixed size of at most 1200 bytes. Keep it in an [`Arc`](std::sync::Arc), and give a clone of that to the
 /// [`MeteredStore`](crate::MeteredStore). The figures of one operation may be read in the midst of a call, so they may be
 /// one call apart.
 #[derive(Default)]
