@@ -34,7 +34,11 @@ fn faults(path: &str, manifest: &Value) -> impl Iterator<Item = &'static str> {
     [
         (says("/package/description"), "has no description"),
         (inherits("/package/license"), "`license.workspace = true` is missing"),
-        (inherits("/package/rust-version"), "`rust-version.workspace = true` is missing"),
+        // An engine whose client wants a newer one says which.
+        (
+            inherits("/package/rust-version") || says("/package/rust-version"),
+            "`rust-version.workspace = true` is missing",
+        ),
         (inherits("/package/edition"), "`edition.workspace = true` is missing"),
         (inherits("/lints"), "`[lints] workspace = true` is missing"),
         (!silent, "`doctest = false` hides examples that may not compile"),
@@ -67,6 +71,11 @@ mod tests {
         }
         assert_eq!(findings(&GOOD.replace("license.workspace = true", "license = 'MIT'")).len(), 1);
         assert_eq!(findings(&format!("{GOOD}[lib]\ndoctest = false\n")).len(), 1);
+    }
+
+    #[test]
+    fn an_engine_may_want_a_newer_compiler() {
+        assert_eq!(findings(&GOOD.replace("{ workspace = true }", "'1.91'")), []);
     }
 
     #[test]
