@@ -1,13 +1,16 @@
-//! The conformance suite of the engine contract, on a file of its own for each case.
+//! The conformance suite of the engine contract, on a file of its own for each case; and once more through a near cache.
 
 use std::path::PathBuf;
 
+use dancecard_core::{CachedStore, Capabilities, ManualClock, Store};
 use dancecard_store_sqlite::{Config, SqliteStore, Synchronous};
 use dancecard_testkit::store::{self, Opened, Subject};
 use dancecard_testkit::{Failure, Outcome};
 
 fn main() {
-    store::run(store::trials("sqlite", open));
+    let mut trials = store::trials("sqlite", open);
+    trials.extend(store::trials("sqlite-cached", cached));
+    store::run(trials);
 }
 
 async fn open() -> Opened {
@@ -34,4 +37,30 @@ fn connect(path: PathBuf) -> Outcome<SqliteStore> {
 
 fn limited(path: PathBuf) -> Outcome<SqliteStore> {
     Ok(SqliteStore::connect(config(path).with_max_size(Some(1_000_000)))?)
+}
+
+/// The engine, for one process: what others change is seen too late through a cache, and that is tested where caches are.
+#[derive(Debug)]
+struct Alone(SqliteStore);
+
+impl Store for Alone {
+    dancecard_core::forward!(0: engine, unsupported, load, write, delete, replace, touch, list, purge_expired, health);
+
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities().with_shared(false)
+    }
+}
+
+async fn cached() -> Opened {
+    let directory =
+        tempfile::tempdir().map_err(|error| Failure::new("a temporary folder", error.to_string()))?;
+    let path = directory.path().join("sessions.db");
+    let small = directory.path().join("small.db");
+    // At the suite's idea of the present.
+    let cached = |store| CachedStore::new(Alone(store)).with_clock(ManualClock::default());
+    let again = path.clone();
+    Ok(Subject::new(cached(connect(path)?))
+        .with_reopen(move || std::future::ready(connect(again.clone()).map(cached)))
+        .with_limited(move || std::future::ready(limited(small.clone()).map(cached)))
+        .keeping(directory))
 }
