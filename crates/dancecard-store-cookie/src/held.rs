@@ -4,14 +4,14 @@ use std::collections::HashMap;
 
 use dancecard_core::{Record, RecordKey, Timestamp};
 
-use crate::sealing::{Bound, PayloadDigest};
+use crate::sealing::{Bound, PayloadDigest, digest};
 
 /// The records under their keys: those that were brought, and those that this request made.
 #[derive(Default)]
 pub(crate) struct Held {
     slots: HashMap<RecordKey, Slot>,
-    /// On their way to the registry: which of them is the record is known from what that has.
-    drafts: Vec<(RecordKey, PayloadDigest, Record)>,
+    /// All that was sent to the registry: which of them is the record is known from what that has.
+    drafts: Vec<Draft>,
     writes: u64,
     /// The response is on its way.
     pub(crate) is_sent: bool,
@@ -33,6 +33,14 @@ struct Copy {
     is_changed: bool,
     /// Which write of this request it comes from; 0 as it was brought.
     write: u64,
+}
+
+/// A record that was sent to the registry, or the one that was brought before.
+struct Draft {
+    key: RecordKey,
+    digest: PayloadDigest,
+    write: u64,
+    record: Record,
 }
 
 /// What is known of a key.
@@ -69,32 +77,48 @@ impl Held {
         self.slot(key).map_or(Found::Unknown, |slot| slot.open(key, bound).found())
     }
 
-    /// Finds the record that has this digest in the registry: it may be a draft whose write was cut short. If nobody here has it, another response brings it, and what
-    /// was brought is the best there is.
+    /// Finds the record that has this digest in the registry: of several writes at once, or one that was cut short, it says
+    /// which counts. If nobody here has it, another response brings it, and what was brought is the best there is.
     pub(crate) fn find_registered(&mut self, key: &RecordKey, registered: &[u8], bound: Bound<'_>) -> Found {
-        let is_it = |(other, digest, _): &(_, PayloadDigest, _)| other == key && digest == registered;
-        if let Some(at) = self.drafts.iter().position(is_it) {
-            let (_, _, record) = self.drafts.swap_remove(at);
-            self.put(key, record);
-        }
-        self.find(key, bound)
+        let is_it = |draft: &&Draft| draft.key == *key && draft.digest == registered;
+        let Some(draft) = self.drafts.iter().rev().find(is_it) else { return self.find(key, bound) };
+        let (write, record) = (draft.write, draft.record.clone());
+        self.put(key, write, record.clone());
+        Found::Record(record)
     }
 
-    /// Notes a record that is on its way to the registry.
-    pub(crate) fn draft(&mut self, key: &RecordKey, digest: PayloadDigest, record: Record) {
-        self.drafts.push((key.clone(), digest, record));
+    /// Notes a record that is on its way to the registry, and gives the number of the write.
+    pub(crate) fn draft(&mut self, key: &RecordKey, digest: PayloadDigest, record: Record) -> u64 {
+        self.writes += 1;
+        self.drafts.push(Draft { key: key.clone(), digest, write: self.writes, record });
+        self.writes
     }
 
     /// The registry refused a record.
-    pub(crate) fn discard(&mut self, key: &RecordKey, digest: PayloadDigest) {
-        self.drafts.retain(|(other, draft, _)| (other, *draft) != (key, digest));
+    pub(crate) fn discard(&mut self, write: u64) {
+        self.drafts.retain(|draft| draft.write != write);
     }
 
-    /// Makes a record the one under its key, as it is stored now.
-    pub(crate) fn put(&mut self, key: &RecordKey, record: Record) {
-        self.writes += 1;
-        let copy = Copy { is_changed: !record.meta.is_retired(), record, write: self.writes };
+    /// Makes a record the one under its key, unless a later write did so already.
+    pub(crate) fn put(&mut self, key: &RecordKey, write: u64, record: Record) {
+        match self.slot(key).and_then(Slot::copy) {
+            Some(copy) if copy.write >= write => return,
+            // Whoever asked the registry before may still come for it.
+            Some(copy) if copy.write == 0 => {
+                let (digest, record) = (digest(&copy.record), copy.record.clone());
+                self.drafts.push(Draft { key: key.clone(), digest, write: 0, record });
+            }
+            _ => {}
+        }
+        let copy = Copy { is_changed: !record.meta.is_retired(), record, write };
         self.set(key, Slot::Open(copy));
+    }
+
+    /// As [`Held::put`], where there is no registry.
+    pub(crate) fn put_now(&mut self, key: &RecordKey, record: Record) {
+        self.writes += 1;
+        self.put(key, self.writes, record);
+        self.drafts.clear();
     }
 
     pub(crate) fn lend(&mut self, key: &RecordKey, record: Record) {
@@ -108,6 +132,7 @@ impl Held {
     /// Leaves a record to the registry, whole.
     pub(crate) fn forget(&mut self, key: &RecordKey) {
         self.slots.remove(key);
+        self.drafts.retain(|draft| draft.key != *key);
     }
 
     /// Which write of this request a record comes from.

@@ -97,10 +97,6 @@ impl Request {
         }
     }
 
-    fn keep(&self, key: &RecordKey, record: Record) {
-        self.0.held.lock().put(key, record);
-    }
-
     /// Stores the facts with `register`, and keeps the data. In between, and if this is cut short, what the registry has
     /// says which data are the session's.
     async fn store<F: Future<Output = Result<Version>>>(
@@ -110,15 +106,12 @@ impl Request {
         register: impl FnOnce(Record) -> F,
     ) -> Result<Version> {
         let digest = digest(&record);
-        self.0.held.lock().draft(key, digest, record.clone());
+        let write = self.0.held.lock().draft(key, digest, record.clone());
         let stored = register(facts(&record, digest)).await.map_err(error::in_registry);
         match &stored {
-            Ok(_) => {
-                self.keep(key, record);
-                self.0.held.lock().discard(key, digest);
-            }
+            Ok(_) => self.0.held.lock().put(key, write, record),
             Err(error) if error.retry() == Retry::Unknown => {}
-            Err(_) => self.0.held.lock().discard(key, digest),
+            Err(_) => self.0.held.lock().discard(write),
         }
         stored
     }
@@ -165,7 +158,7 @@ impl Store for Request {
             return self.store(key, record, |facts| registry.write(key, facts, mode)).await;
         }
         self.check_mode(key, &mode)?;
-        self.keep(key, record);
+        self.0.held.lock().put_now(key, record);
         Ok(self.version(key))
     }
 
