@@ -1,4 +1,5 @@
-//! What happens to sessions, told to the crates `tracing` and `metrics`, each behind a feature of its name.
+//! What happens to sessions, and what engines are asked, told to the crates `tracing` and `metrics`, each behind a feature
+//! of its name.
 //!
 //! ```
 //! # #[cfg(all(feature = "tracing", feature = "metrics"))] {
@@ -15,10 +16,14 @@ use std::sync::Arc;
 use dancecard_core::{Event, Observer};
 
 #[cfg(feature = "metrics")]
+mod meter;
+#[cfg(feature = "metrics")]
 mod metrics;
 #[cfg(feature = "tracing")]
 mod tracing;
 
+#[cfg(feature = "metrics")]
+pub use self::meter::MetricsMeter;
 #[cfg(feature = "metrics")]
 pub use self::metrics::{METRIC, MetricsObserver};
 #[cfg(feature = "tracing")]

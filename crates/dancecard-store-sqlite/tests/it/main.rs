@@ -9,4 +9,5 @@ mod crash;
 mod faults;
 mod files;
 mod fixture;
+mod interleave;
 mod listing;
