@@ -14,7 +14,7 @@ const PEER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/sqlite-peer/target/rele
 fn main() {
     let seconds = std::env::args().nth(1).unwrap_or_else(|| "3".into());
     let peer = std::env::var("PEER").unwrap_or_else(|_| PEER.into());
-    println!("| library | route | requests/s | failed |\n|---|---|---:|---:|");
+    println!("| library | route | requests/s | CPU µs per request | failed |\n|---|---|---:|---:|---:|");
     for _ in 0..3 {
         own(Duration::from_secs(seconds.parse().expect("a number")));
         if Path::new(&peer).exists() {

@@ -14,8 +14,8 @@ impl Config {
     /// `sslmode` (`disable`, or `require` and above, all of which verify the certificate here) and `sslrootcert`.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] for another scheme, an unknown setting or an unreadable value. The message names the
-    /// setting.
+    /// [`Config`](dancecard_core::ErrorKind::Config) for another scheme, an unknown setting or an unreadable value. The
+    /// message names the setting.
     pub fn from_url(url: &str) -> Result<Self> {
         let url = EngineUrl::parse(ENGINE, url)?;
         if !["postgres", "postgresql"].contains(&url.scheme()) {
