@@ -58,7 +58,7 @@ pub struct Config {
     /// The password that goes with it.
     #[serde(skip_serializing)]
     pub password: Option<String>,
-    /// How long an operation may take, connecting included, in milliseconds, up to one hour. Default 1000.
+    /// How long an operation may take, connecting included, in milliseconds, up to one hour. Default 2000.
     pub timeout_ms: u64,
     /// How long the servers keep a record beyond its expiry, in milliseconds, 2 seconds to 30 days: the most by which
     /// clocks may differ. Default 60,000.
@@ -80,7 +80,7 @@ impl Default for Config {
             prefix: "dancecard:".to_owned(),
             username: None,
             password: None,
-            timeout_ms: 1000,
+            timeout_ms: 2000,
             expiry_slack_ms: 60_000,
             max_payload: 1_000_000,
             queue: 16_384,
@@ -224,7 +224,7 @@ impl Config {
             (signs_in, "username and password must be set together"),
             (
                 self.can_be_sent(),
-                "username must have no blank or colon, and neither it nor password a line end or too many bytes",
+                "username and password must have less than 250 bytes, and no blanks: memcached reads them as two words",
             ),
             ((1..=LONGEST_TIMEOUT_MS).contains(&self.timeout_ms), "timeout_ms must be 1 to 3600000"),
             (slack.contains(&self.expiry_slack_ms), "expiry_slack_ms must be 2000 to 2592000000"),
@@ -246,13 +246,10 @@ impl Config {
     }
 
     fn can_be_sent(&self) -> bool {
-        let name = self.username.as_deref().unwrap_or_default();
-        let password = self.password.as_deref().unwrap_or_default();
-        let odd = |letter: char| letter.is_ascii_control();
-        !name.contains([' ', ':'])
-            && !name.contains(odd)
-            && !password.contains(odd)
-            && name.len() + password.len() < LONGEST_SIGN_IN
+        let words = [&self.username, &self.password].map(|word| word.as_deref().unwrap_or_default());
+        let odd = |letter: char| letter.is_whitespace() || letter.is_control();
+        words.iter().all(|word| !word.contains(odd))
+            && words.map(str::len).iter().sum::<usize>() < LONGEST_SIGN_IN
     }
 }
 

@@ -73,8 +73,9 @@ struct Queue {
     /// Bytes of all commands, from the first on.
     accepted: u64,
     opaque: u32,
-    /// The driver, if it sleeps.
     driver: Option<Waker>,
+    /// Whether the driver waits for commands.
+    sleeps: bool,
 }
 
 /// A caller who waits for a reply.
@@ -152,7 +153,8 @@ impl Connection {
             return Err(Lost { sent: false, cause: Cause::Crowded });
         }
         queue.push(command, answer);
-        let driver = queue.driver.take();
+        let sleeps = std::mem::take(&mut queue.sleeps);
+        let driver = queue.driver.as_ref().filter(|_| sleeps).cloned();
         drop(queue);
         driver.into_iter().for_each(Waker::wake);
         Ok(reply)
@@ -167,6 +169,7 @@ impl Connection {
         let driver = {
             let mut queue = self.queue.lock();
             self.closed.store(true, Ordering::Release);
+            // Asleep or not: it may wait for a peer that never reads.
             queue.driver.take()
         };
         driver.into_iter().for_each(Waker::wake);
@@ -181,22 +184,22 @@ impl Connection {
         self.largest_value.store(bytes, Ordering::Relaxed);
     }
 
-    /// For the driver: the commands that wait, into these empty ones. Without any, it is woken when one comes.
-    pub(crate) fn collect(
-        &self,
-        context: &mut Context<'_>,
-        answered: usize,
-        outgoing: &mut Vec<u8>,
-        in_flight: &mut VecDeque<Waiter>,
-    ) {
+    /// For the driver: whether commands wait. Without any, it is woken when one comes.
+    pub(crate) fn poll_waiting(&self, context: &mut Context<'_>, answered: usize) -> bool {
         let mut queue = self.queue.lock();
         queue.unanswered -= answered;
-        if queue.outgoing.is_empty() {
+        queue.sleeps = queue.outgoing.is_empty();
+        if !queue.driver.as_ref().is_some_and(|driver| driver.will_wake(context.waker())) {
             queue.driver = Some(context.waker().clone());
-        } else {
-            std::mem::swap(&mut queue.outgoing, outgoing);
-            in_flight.extend(queue.waiting.drain(..));
         }
+        !queue.sleeps
+    }
+
+    /// For the driver: the commands that wait. The buffer that it brings is empty.
+    pub(crate) fn take(&self, outgoing: &mut Vec<u8>, in_flight: &mut VecDeque<Waiter>) {
+        let mut queue = self.queue.lock();
+        std::mem::swap(&mut queue.outgoing, outgoing);
+        in_flight.extend(queue.waiting.drain(..));
     }
 
     /// For the driver: no more commands; those that nobody took are never sent.

@@ -26,6 +26,8 @@ pub(crate) struct Driver {
     sent: u64,
     in_flight: VecDeque<Waiter>,
     incoming: Incoming,
+    /// Whether commands wait for others to join them.
+    gathering: bool,
     /// Replies handed over since the connection was last told.
     answered: usize,
     cause: Cause,
@@ -41,6 +43,7 @@ impl Driver {
             sent: 0,
             in_flight: VecDeque::new(),
             incoming: Incoming::new(),
+            gathering: false,
             answered: 0,
             cause: Cause::Closed,
         }
@@ -48,15 +51,29 @@ impl Driver {
 
     /// Does what can be done now. Whether there may be more.
     fn advance(&mut self, context: &mut Context<'_>) -> Result<bool, Cause> {
-        if self.outgoing.is_empty() {
-            let answered = std::mem::take(&mut self.answered);
-            self.connection.collect(context, answered, &mut self.outgoing, &mut self.in_flight);
+        if self.outgoing.is_empty() && self.gather(context) {
+            return Ok(false);
         }
-        // After the waker is in place: who closes the connection from now on wakes it.
+        // After the waker is in place: who closes the connection later wakes this task.
         if self.connection.is_closed() {
             return Err(Cause::Closed);
         }
         Ok(self.write(context)? | self.read(context)?)
+    }
+
+    /// Takes the commands that wait. When the first has come, others get one turn of the runtime to join it: whoever
+    /// just got a reply is about to ask again, and one write for many costs little more than one for each. Whether
+    /// that turn is now.
+    fn gather(&mut self, context: &mut Context<'_>) -> bool {
+        let answered = std::mem::take(&mut self.answered);
+        let waits = self.connection.poll_waiting(context, answered);
+        self.gathering = waits && !self.gathering;
+        if self.gathering {
+            context.waker().wake_by_ref();
+        } else if waits {
+            self.connection.take(&mut self.outgoing, &mut self.in_flight);
+        }
+        self.gathering
     }
 
     fn write(&mut self, context: &mut Context<'_>) -> Result<bool, Cause> {

@@ -46,6 +46,19 @@ enum State {
 
 type Outcome = Result<Line, Failure>;
 
+/// Why a command was not answered.
+enum Missed {
+    /// Its connection had ended.
+    Unsent,
+    Failed(Failure),
+}
+
+impl From<Failure> for Missed {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
 /// A connection that is open, and what is known about the server at its other end.
 #[derive(Debug, Clone)]
 pub(crate) struct Line {
@@ -68,17 +81,31 @@ impl Server {
         prepare: impl Fn(Facts) -> Result<Command<'c>, Failure>,
     ) -> Result<(Answer, Facts), Failure> {
         let deadline = Instant::now() + self.config.timeout();
-        loop {
-            let Line { connection, facts } = self.line(deadline).await?;
-            match connection.ask(&prepare(facts)?, deadline).await {
-                // It ended unnoticed, and the command was not sent: the next connection will do.
-                Err(Lost { sent: false, cause: Cause::Closed }) if Instant::now() < deadline => {}
-                Err(lost) => return Err(Failure::lost(&self.address, lost)),
-                Ok(Answer { status: Status::Refused(refusal), .. }) => {
-                    return Err(Failure::refused(&self.address, refusal));
-                }
-                Ok(answer) => return Ok((answer, facts)),
+        let first = self.ask_once(&prepare, deadline).await;
+        match first {
+            // The connection had ended unnoticed, so nothing was sent: the next one will do.
+            Err(Missed::Unsent) => self.ask_once(&prepare, deadline).await,
+            first => first,
+        }
+        .map_err(|missed| match missed {
+            Missed::Unsent => Failure::lost(&self.address, Lost { sent: false, cause: Cause::Closed }),
+            Missed::Failed(failure) => failure,
+        })
+    }
+
+    async fn ask_once<'c>(
+        self: &Arc<Self>,
+        prepare: &impl Fn(Facts) -> Result<Command<'c>, Failure>,
+        deadline: Instant,
+    ) -> Result<(Answer, Facts), Missed> {
+        let Line { connection, facts } = self.line(deadline).await?;
+        match connection.ask(&prepare(facts)?, deadline).await {
+            Err(Lost { sent: false, cause: Cause::Closed }) => Err(Missed::Unsent),
+            Err(lost) => Err(Failure::lost(&self.address, lost).into()),
+            Ok(Answer { status: Status::Refused(refusal), .. }) => {
+                Err(Failure::refused(&self.address, refusal).into())
             }
+            Ok(answer) => Ok((answer, facts)),
         }
     }
 

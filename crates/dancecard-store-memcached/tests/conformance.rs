@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use dancecard_servers::memcached::{self, Options};
 use dancecard_servers::{Absent, Running};
@@ -34,13 +35,19 @@ fn three() -> Result<Vec<Trial>, Absent> {
 async fn open(servers: Arc<Vec<Running>>) -> Opened {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let prefix = format!("case-{}:", COUNT.fetch_add(1, Ordering::Relaxed));
-    let config = Config::new(servers.iter().map(|server| server.address().to_string())).with_prefix(prefix);
+    let config = config(&servers).with_prefix(prefix);
     let (other, small) = (config.clone(), Arc::new(Mutex::new(Vec::new())));
     let servers_kept = (servers, small.clone());
     Ok(Subject::new(connect(config)?)
         .with_peer(move || std::future::ready(connect(other.clone())))
         .with_limited(move || std::future::ready(limited(&small)))
         .keeping(servers_kept))
+}
+
+/// With a deadline that a busy machine does not miss.
+fn config(servers: &[Running]) -> Config {
+    Config::new(servers.iter().map(|server| server.address().to_string()))
+        .with_timeout(Duration::from_secs(30))
 }
 
 fn connect(config: Config) -> Outcome<MemcachedStore> {
@@ -52,7 +59,7 @@ fn limited(kept: &Mutex<Vec<Running>>) -> Outcome<MemcachedStore> {
     let options = Options { memory: 4, arguments: vec!["-M".to_owned()] };
     let failed = |absent: Absent| Failure::new("a small server", absent.to_string());
     let server = memcached::start_with(options).map_err(failed)?;
-    let store = connect(Config::new([server.address().to_string()]))?;
+    let store = connect(config(std::slice::from_ref(&server)))?;
     kept.lock().push(server);
     Ok(store)
 }
