@@ -101,7 +101,7 @@ async fn replies_reach_who_asked() {
     let caller = |number: usize| {
         let store = store.clone();
         tokio::spawn(async move {
-            let bytes = if number % 10 == 0 { 300_000 } else { 10 + number };
+            let bytes = if number.is_multiple_of(10) { 300_000 } else { 10 + number };
             let mine = Record::new(meta(), vec![number as u8; bytes]);
             for _ in 0..20 {
                 let version = store.write(&key(number), mine.clone(), WriteMode::Overwrite).await.unwrap();
