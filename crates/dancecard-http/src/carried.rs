@@ -28,6 +28,7 @@ pub(crate) struct Carried {
 }
 
 /// Opens what a request carries, if the engine is one of those that let it.
+#[cold]
 pub(crate) fn open(
     manager: &dancecard_core::SessionManager,
     carrier: &Carrier,

@@ -82,13 +82,14 @@ impl SessionHttp {
         Exchange { http: self.clone(), session, carried, relaxed }
     }
 
+    #[inline]
     fn open(&self, request: &impl RequestHeaders, relaxed: bool) -> (Session, Option<Box<Carried>>) {
         let Inner { manager, carrier, is_client_side, .. } = &*self.0;
-        let carried = if *is_client_side { carried::open(manager, carrier, request, relaxed) } else { None };
-        match carried {
-            Some((session, carried)) => (session, Some(Box::new(carried))),
-            None => (manager.open(carrier.tokens(request, relaxed)), None),
+        if *is_client_side && let Some((session, carried)) = carried::open(manager, carrier, request, relaxed)
+        {
+            return (session, Some(Box::new(carried)));
         }
+        (manager.open(carrier.tokens(request, relaxed)), None)
     }
 
     /// In a debug build, for a browser on the same machine. Nothing that a remote client or a proxy on another machine
