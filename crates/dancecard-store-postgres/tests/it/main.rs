@@ -18,6 +18,7 @@ mod pool;
 mod purge;
 mod refusals;
 mod schema;
+mod tls;
 
 fn main() {
     let mut trials = config::trials();
@@ -35,6 +36,7 @@ fn main() {
                 purge::trials,
                 refusals::trials,
                 schema::trials,
+                tls::trials,
             ];
             trials.extend(suites.into_iter().flat_map(|suite| suite()));
         }

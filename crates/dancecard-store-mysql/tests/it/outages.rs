@@ -1,0 +1,311 @@
+//! Servers that are killed, restarted, halted, locked, overrun, read only and full.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use dancecard_core::{ErrorKind, Retry, Store, WriteMode};
+use dancecard_servers::{Running, mariadb};
+use dancecard_store_mysql::MysqlStore;
+use dancecard_testkit::Random;
+use mysql_async::prelude::Queryable;
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::fixture::*;
+
+cases! {
+    what_was_acknowledged_survives_a_kill,
+    a_restart_is_waited_for,
+    an_orderly_end_while_writing_is_never_a_false_success,
+    a_server_that_hangs_is_given_up_in_time,
+    a_locked_record_holds_up_no_other,
+    connections_that_an_administrator_ends_are_made_anew,
+    a_server_without_connections_left_serves_on_those_there_are,
+    a_server_that_is_read_only_still_reads,
+    a_full_disk_is_told_and_nothing_is_lost,
+}
+
+/// A server that may be harmed, for one test at a time.
+async fn fragile() -> (MutexGuard<'static, Running>, Place) {
+    static SERVER: OnceLock<Mutex<Running>> = OnceLock::new();
+    let server = SERVER.get_or_init(|| Mutex::new(mariadb::start().unwrap())).lock().await;
+    // As it was, whatever the test before did to it.
+    if server.pid().is_none() {
+        server.restart().unwrap();
+    }
+    let place = Place::new(&server);
+    (server, place)
+}
+
+/// Writes sessions one after the other until so many are acknowledged in all; says which.
+async fn write_until(store: Arc<MysqlStore>, task: usize, count: Arc<AtomicU64>, most: u64) -> Vec<String> {
+    let mut acknowledged = Vec::new();
+    for number in 0.. {
+        if count.load(Ordering::Relaxed) >= most {
+            break;
+        }
+        let name = format!("{task} {number}");
+        match store.write(&key(&name), record(&name), WriteMode::Create).await {
+            Ok(_) => {
+                acknowledged.push(name);
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Unavailable, "{error} {}", sources(&error)),
+        }
+    }
+    acknowledged
+}
+
+async fn what_was_acknowledged_survives_a_kill(_: Place) {
+    let (server, place) = fragile().await;
+    let store = Arc::new(MysqlStore::connect(place.config().with_timeout(Duration::from_secs(2))).unwrap());
+    create(&*store, "first").await;
+    let count = Arc::new(AtomicU64::new(0));
+    let writer = |task| tokio::spawn(write_until(Arc::clone(&store), task, Arc::clone(&count), 1000));
+    let writers: Vec<_> = (0..8).map(writer).collect();
+    for round in 1..=3 {
+        let begun = Instant::now();
+        while count.load(Ordering::Relaxed) < round * 200 {
+            assert!(begun.elapsed() < PATIENCE);
+            tokio::task::yield_now().await;
+        }
+        server.kill();
+        server.restart().unwrap();
+    }
+    let mut total = 0;
+    for writer in writers {
+        for name in writer.await.unwrap() {
+            assert_eq!(payload(&*store, &name).await.as_deref(), Some(name.as_bytes()), "{name}");
+            total += 1;
+        }
+    }
+    assert!(total >= 1000);
+}
+
+/// An operation that has the time for it lives through it.
+async fn a_restart_is_waited_for(_: Place) {
+    let (server, place) = fragile().await;
+    let store = place.open();
+    let version = create(&store, "a").await;
+    store.health().await.unwrap();
+    server.stop();
+    let name = key("a");
+    let waiting = async {
+        assert!(store.load(&name).await.unwrap().is_some());
+        store.write(&name, record("after"), WriteMode::Update(version)).await.unwrap();
+    };
+    let restarting = async { tokio::task::block_in_place(|| server.restart().unwrap()) };
+    tokio::join!(waiting, restarting);
+}
+
+/// Counts on one record while the server ends and comes back: what was acknowledged was counted, what was refused
+/// was not, and what is unknown is told as that.
+async fn an_orderly_end_while_writing_is_never_a_false_success(_: Place) {
+    let (server, place) = fragile().await;
+    let store = Arc::new(MysqlStore::connect(place.config().with_timeout(Duration::from_secs(2))).unwrap());
+    place.open().write(&key("counter"), record("0"), WriteMode::Create).await.unwrap();
+    let sure = Arc::new(AtomicU64::new(0));
+    let counting = tokio::spawn(count(Arc::clone(&store), Arc::clone(&sure)));
+    for round in 1..=3 {
+        let begun = Instant::now();
+        while sure.load(Ordering::Relaxed) < round * 100 {
+            assert!(begun.elapsed() < PATIENCE && !counting.is_finished());
+            tokio::task::yield_now().await;
+        }
+        server.stop();
+        server.restart().unwrap();
+    }
+    let unknown = counting.await.unwrap();
+    let (sure, counted) = (sure.load(Ordering::Relaxed), number(&store).await);
+    println!("{counted} counted, {sure} acknowledged, {unknown} unknown");
+    assert!((sure..=sure + unknown).contains(&counted));
+}
+
+/// Counts until 400 are acknowledged, and says how many are unknown.
+async fn count(store: Arc<MysqlStore>, sure: Arc<AtomicU64>) -> u64 {
+    let mut unknown = 0;
+    while sure.load(Ordering::Relaxed) < 400 {
+        let Ok(Some(found)) = store.load(&key("counter")).await else { continue };
+        let counted: u64 = std::str::from_utf8(found.payload()).unwrap().parse().unwrap();
+        let update = WriteMode::Update(found.version().clone());
+        match store.write(&key("counter"), record((counted + 1).to_string()), update).await {
+            Ok(_) => drop(sure.fetch_add(1, Ordering::Relaxed)),
+            Err(error) if error.retry() == Retry::Unknown => unknown += 1,
+            Err(error) => assert!(error.is_unavailable() || error.is_conflict(), "{error}"),
+        }
+    }
+    unknown
+}
+
+async fn number(store: &MysqlStore) -> u64 {
+    String::from_utf8(payload(store, "counter").await.unwrap()).unwrap().parse().unwrap()
+}
+
+async fn a_server_that_hangs_is_given_up_in_time(_: Place) {
+    let (server, place) = fragile().await;
+    let short = Duration::from_millis(400);
+    let store = MysqlStore::connect(place.config().with_timeout(short)).unwrap();
+    let name = key("a");
+    until_it_works(|| store.write(&name, record("before"), WriteMode::Overwrite)).await;
+    until_it_works(|| store.health()).await;
+    server.pause();
+    let begun = Instant::now();
+    let error = store.write(&key("a"), record("held"), WriteMode::Overwrite).await.unwrap_err();
+    assert_is(&error, ErrorKind::Unavailable, Retry::Unknown);
+    assert_is(&store.load(&key("a")).await.unwrap_err(), ErrorKind::Unavailable, Retry::Safe);
+    assert!(begun.elapsed() < PATIENCE);
+    server.resume();
+    until_it_works(|| store.load(&name)).await;
+    until_it_works(|| store.write(&name, record("after"), WriteMode::Overwrite)).await;
+    assert_eq!(payload(&store, "a").await.unwrap(), b"after");
+}
+
+/// One that waits for a lock waits on a connection. Others find another, and its time ends too.
+async fn a_locked_record_holds_up_no_other(place: Place) {
+    let short = Duration::from_secs(2);
+    let store = MysqlStore::connect(place.config().with_timeout(short).with_connections(2)).unwrap();
+    let names: Vec<_> = (0..20).map(key).collect();
+    for name in &names {
+        until_it_works(|| store.write(name, record("before"), WriteMode::Overwrite)).await;
+    }
+    let mut client = place.client().await;
+    let lock = format!("SELECT 1 FROM {} WHERE `key` = ? FOR UPDATE", place.table);
+    client.query_drop("START TRANSACTION").await.unwrap();
+    client.exec_drop(lock, (key(0).as_bytes(),)).await.unwrap();
+
+    let held = store.write(&names[0], record("held"), WriteMode::Overwrite);
+    let others = async {
+        for name in &names[1..] {
+            until_it_works(|| store.write(name, record("others"), WriteMode::Overwrite)).await;
+            assert!(store.load(&names[0]).await.unwrap().is_some());
+        }
+        // Nothing waits for the one that is changed.
+        assert_eq!(store.purge_expired(later(9000), 5).await.unwrap(), 5);
+    };
+    let (held, ()) = tokio::join!(held, others);
+    let error = held.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert_discreet(&error);
+    client.query_drop("COMMIT").await.unwrap();
+    until_it_works(|| store.write(&names[0], record("after"), WriteMode::Overwrite)).await;
+}
+
+async fn connections_that_an_administrator_ends_are_made_anew(_: Place) {
+    let (_server, place) = fragile().await;
+    let store = place.open();
+    let mut version = create(&store, "a").await;
+    for round in 0..5 {
+        let mut client = place.client().await;
+        let others: Vec<u64> = client
+            .query("SELECT id FROM information_schema.processlist WHERE id <> connection_id() AND user = 'dancecard'")
+            .await
+            .unwrap();
+        assert!(!others.is_empty());
+        for other in others {
+            // It may end by itself meanwhile.
+            let _ = client.query_drop(format!("KILL {other}")).await;
+        }
+        assert!(payload(&store, "a").await.is_some());
+        let written = store.write(&key("a"), record(round.to_string()), WriteMode::Update(version)).await;
+        version = match written {
+            Ok(version) => version,
+            Err(error) => {
+                assert_is(&error, ErrorKind::Unavailable, Retry::Unknown);
+                store.load(&key("a")).await.unwrap().unwrap().version().clone()
+            }
+        };
+    }
+}
+
+async fn a_server_without_connections_left_serves_on_those_there_are(place: Place) {
+    let user = format!("{}_app", place.table);
+    create(&place.open(), "made").await;
+    place
+        .run(&format!("CREATE USER {user} WITH MAX_USER_CONNECTIONS 3; GRANT ALL ON dancecard.* TO {user}"))
+        .await;
+    let config = place.config().with_credentials(user, "");
+    let store = Arc::new(MysqlStore::connect(config.clone().with_connections(8)).unwrap());
+    // It would like eight, and gets three.
+    let tasks: Vec<_> = (0..20)
+        .map(|number| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move {
+                for _ in 0..20 {
+                    store.write(&key(number), record("x"), WriteMode::Overwrite).await.unwrap();
+                    assert!(store.load(&key(number)).await.unwrap().is_some());
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let other = MysqlStore::connect(config.with_timeout(Duration::from_millis(300))).unwrap();
+    let error = other.health().await.unwrap_err();
+    assert_is(&error, ErrorKind::Unavailable, Retry::Safe);
+    assert!(sources(&error).contains("1226"), "{}", sources(&error));
+    drop(store);
+    until_it_works(|| other.health()).await;
+}
+
+async fn a_server_that_is_read_only_still_reads(_: Place) {
+    let (_server, place) = fragile().await;
+    create(&place.open(), "a").await;
+    // An administrator may write all the same.
+    place
+        .run("CREATE USER IF NOT EXISTS app; GRANT SELECT, INSERT, UPDATE, DELETE ON dancecard.* TO app")
+        .await;
+    let store = MysqlStore::connect(place.config().with_credentials("app", "").with_connections(1)).unwrap();
+    let version = store.load(&key("a")).await.unwrap().unwrap().version().clone();
+    place.run("SET GLOBAL read_only = ON").await;
+    let update = WriteMode::Update(version);
+    let name = key("a");
+    let error = store.touch(&name, later(1)).await.unwrap_err();
+    assert_is(&error, ErrorKind::Unavailable, Retry::Safe);
+    assert!(error.to_string().contains("read only"), "{error}");
+    let refused = store.write(&name, record("no"), update.clone()).await.unwrap_err();
+    assert_is(&refused, ErrorKind::Unavailable, Retry::Safe);
+    assert_eq!(payload(&store, "a").await.unwrap(), bulk(100).payload);
+
+    place.run("SET GLOBAL read_only = OFF").await;
+    until_it_works(|| store.touch(&name, later(1))).await;
+    store.write(&name, record("yes"), update).await.unwrap();
+}
+
+/// As the user whose folder it is: another may not, not even root everywhere.
+fn limit_files(server: &Running, bytes: u64) {
+    use std::os::unix::fs::MetadataExt;
+    let folder = std::fs::metadata(server.folder()).unwrap();
+    let (user, group) = (format!("--reuid={}", folder.uid()), format!("--regid={}", folder.gid()));
+    let own = ["setpriv", &user, &group, "--clear-groups"];
+    let prefix: &[&str] = if rustix::process::geteuid().is_root() { &own } else { &[] };
+    let (pid, limit) = (format!("--pid={}", server.pid().unwrap()), format!("--fsize={bytes}"));
+    let words: Vec<_> = prefix.iter().copied().chain(["prlimit", &pid, &limit]).collect();
+    assert!(std::process::Command::new(words[0]).args(&words[1..]).status().unwrap().success());
+}
+
+/// A tablespace that may not grow, which is what a full disk looks like from within.
+async fn a_full_disk_is_told_and_nothing_is_lost(_: Place) {
+    let (server, place) = fragile().await;
+    let store = place.open();
+    create(&store, "first").await;
+    limit_files(&server, 40 << 20);
+    let large = Random::new(1).bytes(1 << 20);
+    let mut count = 0;
+    let error = loop {
+        match store.write(&key(count), record(&large), WriteMode::Create).await {
+            Ok(_) => count += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_is(&error, ErrorKind::Full, Retry::Safe);
+    assert!((5..60).contains(&count), "{count}");
+    assert_eq!(payload(&store, count).await, None);
+    for number in 0..count {
+        assert!(payload(&store, number).await.unwrap() == large);
+    }
+    assert!(payload(&store, "first").await.is_some());
+    server.restart().unwrap();
+    until_it_works(|| store.health()).await;
+    store.write(&key("again"), record(&large), WriteMode::Create).await.unwrap();
+}
