@@ -1,6 +1,5 @@
 //! What answers is not memcached, or too old: refused before anything is stored there.
 
-
 use dancecard_core::{ErrorKind, Retry, Store, WriteMode};
 use dancecard_store_memcached::{Config, MemcachedStore};
 

@@ -1,6 +1,5 @@
 //! Several servers: each has its share of the keys, and the loss of one is the loss of its share.
 
-
 use dancecard_core::{ErrorKind, Retry, Store, WriteMode};
 use dancecard_servers::Running;
 use dancecard_store_memcached::{Config, MemcachedStore};
