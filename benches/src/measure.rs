@@ -12,6 +12,8 @@ pub async fn subject(name: &str) -> Router {
     match name {
         "bare" => crate::ours::bare(),
         "dancecard" => crate::ours::dancecard(),
+        "metered" => crate::ours::metered(),
+        "cached" => crate::ours::cached(),
         #[cfg(feature = "peers")]
         "tower-sessions" => crate::peers::tower_sessions(),
         #[cfg(feature = "peers")]

@@ -1,8 +1,10 @@
 //! The routes with this library, and without any.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::routing::get;
-use dancecard_core::{MemoryStore, SessionManager};
+use dancecard_core::{CachedStore, CallTotals, MemoryStore, MeteredStore, SessionManager};
 use dancecard_tower::{Session, SessionError, SessionLayer};
 
 use crate::profile::PROFILE;
@@ -16,6 +18,17 @@ pub fn bare() -> Router {
 /// Sessions in memory.
 pub fn dancecard() -> Router {
     with_manager(SessionManager::new(MemoryStore::new()))
+}
+
+/// Sessions in memory, every call metered.
+pub fn metered() -> Router {
+    with_manager(SessionManager::new(MeteredStore::new(MemoryStore::new(), CallTotals::default())))
+}
+
+/// Sessions in memory behind a near cache, which keeps them throughout.
+pub fn cached() -> Router {
+    let store = CachedStore::new(MemoryStore::new()).with_max_age(Duration::from_secs(3600));
+    with_manager(SessionManager::new(store))
 }
 
 /// Sessions of a manager.

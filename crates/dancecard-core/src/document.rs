@@ -10,6 +10,7 @@
 //! text without a directory is not mistaken for one: its last byte is `}`, which would be a length of two gigabytes.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -228,13 +229,12 @@ pub(crate) fn adopt(text: &[u8]) -> Result<Vec<u8>> {
         Members::deserialize(&mut input).map_err(|e| corrupt().with_source(Redacted::of(&e)))?;
     input.end().map_err(|e| corrupt().with_source(Redacted::of(&e)))?;
     let texts: Vec<(u32, Vec<u8>)> = found.iter().map(|(key, value)| member_text(key, value)).collect();
+    let mut later = HashSet::with_capacity(found.len());
+    let mut counts: Vec<bool> = found.iter().rev().map(|(key, _)| later.insert(key)).collect();
+    counts.reverse();
     let mut builder = Builder::default();
-    for (index, (hash, member)) in texts.iter().enumerate() {
-        let repeated =
-            found.iter().skip(index + 1).any(|later| Some(&later.0) == found.get(index).map(|m| &m.0));
-        if !repeated {
-            builder.push(*hash, member);
-        }
+    for ((hash, member), _) in texts.iter().zip(counts).filter(|(_, counts)| *counts) {
+        builder.push(*hash, member);
     }
     builder.build()
 }

@@ -59,7 +59,8 @@ struct Inner {
     store: SharedStore,
     capabilities: Capabilities,
     policy: Policy,
-    codecs: Vec<Arc<dyn Codec>>,
+    /// The writer first. The tags are beside them since every read looks for one.
+    codecs: Vec<(CodecTag, Arc<dyn Codec>)>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
     observer: Option<Arc<dyn Observer>>,
@@ -133,7 +134,7 @@ impl SessionManager {
             store: SharedStore::new(store),
             capabilities,
             policy: Policy::default(),
-            codecs: vec![Arc::new(JsonCodec)],
+            codecs: vec![(CodecTag::JSON, Arc::new(JsonCodec))],
             clock: Arc::new(SystemClock),
             ids: Arc::new(SystemIds),
             observer: None,
@@ -162,8 +163,9 @@ impl SessionManager {
     #[must_use]
     pub fn with_codec(self, codec: impl Codec) -> Self {
         self.with(|inner| {
-            inner.codecs.retain(|other| other.tag() != codec.tag());
-            inner.codecs.insert(0, Arc::new(codec));
+            let tag = codec.tag();
+            inner.codecs.retain(|(other, _)| *other != tag);
+            inner.codecs.insert(0, (tag, Arc::new(codec)));
         })
     }
 
@@ -291,12 +293,12 @@ impl SessionManager {
 
     fn writer(&self) -> &dyn Codec {
         // There is always one: the list begins with one and none is ever taken out without another put in.
-        self.0.codecs.first().map_or(&JsonCodec, |codec| codec.as_ref())
+        self.0.codecs.first().map_or(&JsonCodec, |(_, codec)| codec.as_ref())
     }
 
     fn codec(&self, tag: CodecTag) -> Result<&dyn Codec> {
-        let found = self.0.codecs.iter().find(|codec| codec.tag() == tag);
-        found.map(|codec| codec.as_ref()).ok_or_else(|| {
+        let found = self.0.codecs.iter().find(|(other, _)| *other == tag);
+        found.map(|(_, codec)| codec.as_ref()).ok_or_else(|| {
             let detail = format!("it was written by codec {}, which is not configured", tag.0);
             Error::new(ErrorKind::Corrupt, "load").with_engine(self.0.store.engine()).with_detail(detail)
         })

@@ -75,21 +75,33 @@ impl SessionHttp {
     /// Opens the session of a request that came from an address: that of the client itself, not of a proxy.
     pub fn begin_from(&self, request: &impl RequestHeaders, address: Option<IpAddr>) -> Exchange {
         let relaxed = self.0.carrier.can_relax() && self.relaxes(request);
-        let (session, carried) = self.open(request, relaxed);
+        let exchange = match relaxed || self.0.is_client_side {
+            true => self.open_specially(request, relaxed),
+            false => self.open(request, relaxed, None),
+        };
         if self.0.records_device {
-            record_device(&session, request, address);
+            record_device(&exchange.session, request, address);
         }
-        Exchange { http: self.clone(), session, carried, relaxed }
+        exchange
     }
 
     #[inline]
-    fn open(&self, request: &impl RequestHeaders, relaxed: bool) -> (Session, Option<Box<Carried>>) {
+    fn open(&self, request: &impl RequestHeaders, relaxed: bool, special: Option<Box<Special>>) -> Exchange {
+        let session = self.0.manager.open(self.0.carrier.tokens(request, relaxed));
+        Exchange { http: self.clone(), session, special }
+    }
+
+    #[cold]
+    fn open_specially(&self, request: &impl RequestHeaders, relaxed: bool) -> Exchange {
         let Inner { manager, carrier, is_client_side, .. } = &*self.0;
-        if *is_client_side && let Some((session, carried)) = carried::open(manager, carrier, request, relaxed)
-        {
-            return (session, Some(Box::new(carried)));
+        let special = |carried| Some(Box::new(Special { relaxed, carried }));
+        let carried = is_client_side.then(|| carried::open(manager, carrier, request, relaxed)).flatten();
+        match carried {
+            Some((session, carried)) => {
+                Exchange { http: self.clone(), session, special: special(Some(carried)) }
+            }
+            None => self.open(request, relaxed, special(None)),
         }
-        (manager.open(carrier.tokens(request, relaxed)), None)
     }
 
     /// In a debug build, for a browser on the same machine. Nothing that a remote client or a proxy on another machine
@@ -129,8 +141,15 @@ fn record_device(session: &Session, request: &impl RequestHeaders, address: Opti
 pub struct Exchange {
     http: SessionHttp,
     session: Session,
-    carried: Option<Box<Carried>>,
+    /// Few have it, and every request moves its exchange about.
+    special: Option<Box<Special>>,
+}
+
+#[derive(Debug)]
+struct Special {
+    /// See [`SessionHttp::relaxes`].
     relaxed: bool,
+    carried: Option<Carried>,
 }
 
 impl Exchange {
@@ -193,43 +212,58 @@ impl Exchange {
     }
 
     fn write_headers(&self, token: TokenAction, response: &mut impl ResponseHeaders) -> Result<()> {
-        let carrier = &self.http.0.carrier;
-        match &self.carried {
-            None => self.write_lines(self.line(token), response),
-            Some(carried) => {
-                let lines = carried.lines(carrier, self.relaxed, &self.session, token)?;
-                self.write_lines(lines, response);
+        match self.special.as_deref() {
+            Some(Special { carried: Some(carried), relaxed }) => {
+                self.write_carried(carried, *relaxed, token, response)?;
+            }
+            special => {
+                self.write_line(self.line(special.is_some_and(|special| special.relaxed), token), response)
             }
         }
         Ok(())
     }
 
+    #[inline]
+    fn write_line(&self, line: Option<(Field<'_>, String)>, response: &mut impl ResponseHeaders) {
+        self.write_caching(line.is_some(), response);
+        if let Some((field, line)) = line {
+            response.append(field, line.into());
+        }
+    }
+
+    #[cold]
+    fn write_carried(
+        &self,
+        carried: &Carried,
+        relaxed: bool,
+        token: TokenAction,
+        response: &mut impl ResponseHeaders,
+    ) -> Result<()> {
+        let lines = carried.lines(&self.http.0.carrier, relaxed, &self.session, token)?;
+        self.write_caching(!lines.is_empty(), response);
+        lines.into_iter().for_each(|(field, line)| response.append(field, line.into()));
+        Ok(())
+    }
+
+    /// A response that carries a token is nobody else's; for others the application may know better.
+    #[inline]
+    fn write_caching(&self, carries_token: bool, response: &mut impl ResponseHeaders) {
+        add_vary(response, self.http.0.carrier.varies_by());
+        if !response.add_if_absent(Field::CacheControl, NO_STORE) && carries_token {
+            response.replace(Field::CacheControl, NO_STORE.into());
+        }
+    }
+
     /// The line that tells the client about its token.
-    fn line(&self, token: TokenAction) -> Option<(Field<'_>, String)> {
+    fn line(&self, relaxed: bool, token: TokenAction) -> Option<(Field<'_>, String)> {
         let carrier = &self.http.0.carrier;
         match token {
             TokenAction::Keep => None,
             TokenAction::Set { token, expires_at } => {
                 let remaining = expires_at.since(self.http.0.manager.now());
-                Some(carrier.set(self.relaxed, token.as_str(), remaining))
+                Some(carrier.set(relaxed, token.as_str(), remaining))
             }
-            TokenAction::Forget => Some(carrier.remove(self.relaxed)),
-        }
-    }
-
-    fn write_lines<'a>(
-        &self,
-        lines: impl IntoIterator<Item = (Field<'a>, String)>,
-        response: &mut impl ResponseHeaders,
-    ) {
-        add_vary(response, self.http.0.carrier.varies_by());
-        let mut lines = lines.into_iter().peekable();
-        // A response that carries a token is nobody else's; for others the application may know better.
-        if !response.add_if_absent(Field::CacheControl, NO_STORE) && lines.peek().is_some() {
-            response.replace(Field::CacheControl, NO_STORE.into());
-        }
-        for (field, line) in lines {
-            response.append(field, line.into());
+            TokenAction::Forget => Some(carrier.remove(relaxed)),
         }
     }
 }

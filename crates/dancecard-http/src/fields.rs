@@ -93,13 +93,26 @@ impl ResponseHeaders for HeaderMap {
     }
 }
 
+#[inline]
 fn is_new(entry: Entry<'_, HeaderValue>, value: &'static str) -> bool {
     match entry {
         Entry::Vacant(vacant) => {
-            vacant.insert(HeaderValue::from_static(value));
+            vacant.insert(constant(value));
             true
         }
         Entry::Occupied(_) => false,
+    }
+}
+
+/// What nearly every response gets is checked when this is compiled, not each time.
+#[inline]
+fn constant(value: &'static str) -> HeaderValue {
+    const COOKIE: HeaderValue = HeaderValue::from_static("Cookie");
+    const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+    match value {
+        "Cookie" => COOKIE,
+        "no-store" => NO_STORE,
+        other => HeaderValue::from_static(other),
     }
 }
 

@@ -30,6 +30,6 @@ mod replace;
 
 pub use case::{Case, Need, Threads, cases};
 pub use env::{Env, Settings};
-pub use harness::{run, trials};
+pub use harness::{run, trials, trials_with};
 pub use poll::{cancel_after, collect, next};
 pub use subject::{Factory, Opened, Profile, Subject};

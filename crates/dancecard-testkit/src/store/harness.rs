@@ -14,8 +14,12 @@ use crate::failure::{Failure, Outcome};
 /// A case that does not apply is ignored, with the reason as its kind, such as `[no principal_index]`. When the
 /// engine can't be opened there is one trial, `engine::open`, which fails and says why.
 pub fn trials(engine: &str, factory: impl Factory) -> Vec<Trial> {
+    trials_with(engine, factory, Settings::from_env())
+}
+
+/// [`trials`] with settings of the engine's own, for one whose server takes its time.
+pub fn trials_with(engine: &str, factory: impl Factory, settings: Settings) -> Vec<Trial> {
     let factory: Arc<dyn Factory> = Arc::new(factory);
-    let settings = Settings::from_env();
     match probe(&*factory, &settings) {
         Ok(profile) => cases().map(|case| trial(engine, case, &factory, &settings, &profile)).collect(),
         Err(failure) => vec![Trial::test(format!("{engine}::open"), move || Err(Failed::from(failure)))],
