@@ -18,8 +18,8 @@ pub(crate) struct Life {
     span: Option<i64>,
     /// The minute since 1970 in which it has ended; `None` for never.
     minute: Option<i64>,
-    now: i64,
-    slack: i64,
+    /// What ended before that is gone everywhere.
+    since: i64,
 }
 
 impl Life {
@@ -36,8 +36,7 @@ impl Life {
             // The server takes no less than one.
             span: is_bounded.then_some((left + slack).max(1)),
             minute: is_bounded.then_some(minute),
-            now,
-            slack,
+            since: now.saturating_sub(slack),
         }
     }
 
@@ -50,12 +49,8 @@ impl Life {
         self.minute.map_or(Arg::Bytes(b"inf"), Arg::Number)
     }
 
-    pub(crate) fn now(&self) -> Arg<'static> {
-        Arg::Number(self.now)
-    }
-
-    pub(crate) fn slack(&self) -> Arg<'static> {
-        Arg::Number(self.slack)
+    pub(crate) fn since(&self) -> Arg<'static> {
+        Arg::Number(self.since)
     }
 }
 

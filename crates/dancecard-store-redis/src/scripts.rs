@@ -12,10 +12,6 @@ pub(crate) struct Script {
 }
 
 impl Script {
-    fn new(text: &'static str) -> Self {
-        Self { text, hash: redis::Script::new(text).get_hash().to_owned() }
-    }
-
     /// Gives the script to a server.
     pub(crate) fn load(&self) -> Command {
         Command::with_capacity("SCRIPT", 2, self.text.len() + 8).arg("LOAD").arg(self.text)
@@ -24,29 +20,32 @@ impl Script {
 
 /// Puts a script together. A server that is out of memory runs it only if its flags allow that.
 macro_rules! script {
-    ($flags:literal, $body:literal) => {
-        Script::new(concat!($flags, "\n", include_str!("scripts/head.lua"), include_str!($body)))
+    ($flags:literal, $must_not_grow:literal, $body:literal) => {
+        LazyLock::new(|| {
+            let text = concat!(
+                $flags,
+                "\nlocal MUST_NOT_GROW = ",
+                $must_not_grow,
+                "\n",
+                include_str!("scripts/head.lua"),
+                include_str!($body)
+            );
+            Script { text, hash: redis::Script::new(text).get_hash().to_owned() }
+        })
     };
 }
 
-/// Needs memory.
-pub(crate) static WRITE: LazyLock<Script> = LazyLock::new(|| script!("#!lua", "scripts/write.lua"));
-/// Runs without, to make a record smaller.
-pub(crate) static SHRINK: LazyLock<Script> =
-    LazyLock::new(|| script!("#!lua flags=allow-oom", "scripts/write.lua"));
-/// Needs memory.
-pub(crate) static REPLACE: LazyLock<Script> = LazyLock::new(|| script!("#!lua", "scripts/replace.lua"));
+pub(crate) static WRITE: LazyLock<Script> = script!("#!lua", false, "scripts/write.lua");
+/// Makes a record smaller, for which no memory is needed.
+pub(crate) static SHRINK: LazyLock<Script> = script!("#!lua flags=allow-oom", true, "scripts/write.lua");
+pub(crate) static REPLACE: LazyLock<Script> = script!("#!lua", false, "scripts/replace.lua");
 /// Changes eight bytes in place.
-pub(crate) static TOUCH: LazyLock<Script> =
-    LazyLock::new(|| script!("#!lua flags=allow-oom", "scripts/touch.lua"));
+pub(crate) static TOUCH: LazyLock<Script> = script!("#!lua flags=allow-oom", false, "scripts/touch.lua");
 /// Gives memory back.
-pub(crate) static DELETE: LazyLock<Script> =
-    LazyLock::new(|| script!("#!lua flags=allow-oom", "scripts/delete.lua"));
-/// Needs memory.
-pub(crate) static INDEX: LazyLock<Script> = LazyLock::new(|| script!("#!lua", "scripts/index.lua"));
+pub(crate) static DELETE: LazyLock<Script> = script!("#!lua flags=allow-oom", false, "scripts/delete.lua");
+pub(crate) static INDEX: LazyLock<Script> = script!("#!lua", false, "scripts/index.lua");
 /// Changes a number in place.
-pub(crate) static REINDEX: LazyLock<Script> =
-    LazyLock::new(|| script!("#!lua flags=allow-oom", "scripts/index.lua"));
+pub(crate) static REINDEX: LazyLock<Script> = script!("#!lua flags=allow-oom", true, "scripts/index.lua");
 
 /// An argument of a script.
 #[derive(Debug, Clone, Copy)]
@@ -79,12 +78,7 @@ pub(crate) struct Call<'a> {
     pub(crate) args: &'a [Arg<'a>],
 }
 
-impl<'a> Call<'a> {
-    /// The same call of another script.
-    pub(crate) fn of(self, script: &'static Script) -> Self {
-        Self { script, ..self }
-    }
-
+impl Call<'_> {
     /// As a server runs it that has the script.
     pub(crate) fn by_hash(&self) -> Command {
         self.command("EVALSHA", &self.script.hash)
@@ -99,13 +93,17 @@ impl<'a> Call<'a> {
         let keys: usize = self.keys.iter().map(|key| key.len()).sum();
         let args: usize = self.args.iter().map(Arg::length).sum();
         let count = 2 + self.keys.len() + self.args.len();
-        let command = Command::with_capacity(name, count, script.len() + keys + args + 4);
-        let command = command.arg(script).number(self.keys.len() as i64);
-        let command = self.keys.iter().fold(command, |command, key| command.arg(key));
-        self.args.iter().fold(command, |command, arg| match arg {
-            Arg::Bytes(bytes) => command.arg(bytes),
-            Arg::Number(number) => command.number(*number),
-        })
+        let mut command = Command::with_capacity(name, count, script.len() + keys + args + 4);
+        command.push(script.as_bytes());
+        command.push_number(self.keys.len() as i64);
+        self.keys.iter().for_each(|key| command.push(key));
+        for arg in self.args {
+            match arg {
+                Arg::Bytes(bytes) => command.push(bytes),
+                Arg::Number(number) => command.push_number(*number),
+            }
+        }
+        command
     }
 }
 

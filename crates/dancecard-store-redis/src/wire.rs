@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Cmd, ErrorKind as ClientErrorKind, ProtocolVersion, PushInfo, PushKind};
-use redis::{RedisConnectionInfo, RedisError, Value};
+use redis::{RedisConnectionInfo, RedisError, RedisWrite, Value};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::AbortHandle;
 
@@ -31,13 +31,21 @@ impl Command {
     }
 
     pub(crate) fn arg(mut self, argument: impl AsRef<[u8]>) -> Self {
-        self.0.arg(argument.as_ref());
+        self.push(argument.as_ref());
         self
     }
 
     pub(crate) fn number(mut self, argument: i64) -> Self {
-        self.0.arg(argument);
+        self.push_number(argument);
         self
+    }
+
+    pub(crate) fn push(&mut self, argument: &[u8]) {
+        self.0.write_arg(argument);
+    }
+
+    pub(crate) fn push_number(&mut self, argument: i64) {
+        self.0.arg(argument);
     }
 }
 

@@ -68,16 +68,17 @@ impl Inner {
             value.life.span(),
             self.prefix(),
             value.life.minute(),
-            value.life.now(),
-            value.life.slack(),
-            Arg::Bytes(b"1"),
+            value.life.since(),
         ];
-        let call = Call { script: &scripts::WRITE, keys: &[&name], args: args.get(..7).unwrap_or_default() };
+        // A visitor is in no index.
+        let count = if value.tag.is_some() { 6 } else { 4 };
+        let args = args.get(..count).unwrap_or_default();
+        let call = Call { script: &scripts::WRITE, keys: &[&name], args };
         let reply = self.run(&call, effort, "write").await?;
         if reply == Reply::Refused(Refusal::Full) && condition != Condition::Absent {
             // A record that does not grow needs no memory. An ended session must be able to be marked as such.
-            let call = Call { args: &args, ..call.of(&scripts::SHRINK) };
-            return done(self.run(&call, effort, "write").await?, "write");
+            let smaller = Call { script: &scripts::SHRINK, ..call };
+            return done(self.run(&smaller, effort, "write").await?, "write");
         }
         done(reply, "write")
     }
@@ -100,8 +101,7 @@ impl Inner {
             value.life.span(),
             self.prefix(),
             value.life.minute(),
-            value.life.now(),
-            value.life.slack(),
+            value.life.since(),
         ];
         let call = Call { script: &scripts::REPLACE, keys: &[&old, &new], args: &args };
         done(self.run(&call, self.writing(), "replace").await?, "replace")
@@ -126,8 +126,7 @@ impl Inner {
                 life.span(),
                 self.prefix(),
                 life.minute(),
-                life.now(),
-                life.slack(),
+                life.since(),
                 Arg::Bytes(tag),
             ];
             let call = Call { script: &scripts::TOUCH, keys: &[&name], args: &args };
@@ -157,13 +156,12 @@ impl Inner {
         // It can be told twice, and a crash after it harms nothing.
         let effort = Effort { repeats: true, ..effort };
         let name = self.names.index(&tag);
-        let member = Arg::Bytes(key.as_bytes());
-        let args = [member, life.minute(), life.now(), life.slack(), Arg::Bytes(b"1")];
-        let call = Call { script: &scripts::INDEX, keys: &[&name], args: args.get(..4).unwrap_or_default() };
+        let args = [Arg::Bytes(key.as_bytes()), life.minute(), life.since()];
+        let call = Call { script: &scripts::INDEX, keys: &[&name], args: &args };
         let reply = self.servers.run(&call, effort).await.map_err(|failure| failure.of_read(operation))?;
         if reply == Reply::Refused(Refusal::Full) && !grows {
-            let call = Call { args: &args, ..call.of(&scripts::REINDEX) };
-            let reply = self.servers.run(&call, effort).await;
+            let in_place = Call { script: &scripts::REINDEX, ..call };
+            let reply = self.servers.run(&in_place, effort).await;
             return done(reply.map_err(|failure| failure.of_read(operation))?, operation);
         }
         done(reply, operation)

@@ -2,9 +2,11 @@
 -- KEYS: the record's.
 -- ARGV: the prefix's length.
 
-local head = redis.pcall('GETRANGE', KEYS[1], 0, HEAD_END)
-redis.call('UNLINK', KEYS[1])
-if type(head) == 'string' then
-  forget(KEYS[1], ARGV[1], tag_of(head))
+local key, length = KEYS[1], ARGV[1]
+local head = redis.pcall('GETRANGE', key, 0, 36)
+redis.call('UNLINK', key)
+local tag = type(head) == 'string' and tag_of(head)
+if tag and length ~= '' then
+  redis.call('ZREM', string.sub(key, 1, length) .. 'p' .. tag, string.sub(key, length + 2))
 end
 return 1

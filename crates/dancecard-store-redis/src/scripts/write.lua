@@ -1,26 +1,32 @@
 -- Stores a record on a condition.
 -- KEYS: the record's.
--- ARGV: the version it must have ('' for no record, '*' for any), the value, how long to keep it ('' for ever),
---   the prefix's length, the minute it ends in, now, slack, and whether it must not grow.
--- Gives 1 when stored, 0 when the condition does not hold, -1 for what is no record, -2 when it would grow.
+-- ARGV: the version it must have ('' for no record, '*' for any), the value, how long to keep it ('' for ever), the
+--   prefix's length; of a record with a principal also the minute it ends in, and since when what ended is gone.
+-- Gives 1 when stored, 0 when the condition does not hold, -1 for what is no record, -2 when it would grow and must not.
 
-local before = head_of(KEYS[1])
-if before ~= '' and not is_ours(before) then
+local key, value = KEYS[1], ARGV[2]
+local before = redis.call('GETRANGE', key, 0, 36)
+local layout = string.byte(before, 1)
+if layout and layout ~= 0xd1 and layout ~= 0xd2 then
   return -1
 end
 if ARGV[1] == '' then
-  if before ~= '' then
+  if layout then
     return 0
   end
-elseif ARGV[1] ~= '*' and version_of(before) ~= ARGV[1] then
+elseif ARGV[1] ~= '*' and string.sub(before, 2, 9) ~= ARGV[1] then
   return 0
 end
-if ARGV[8] then
-  local tag = tag_of(ARGV[2])
-  if #ARGV[2] > redis.call('STRLEN', KEYS[1]) or (tag and tag ~= tag_of(before)) then
+if MUST_NOT_GROW then
+  local tag = tag_of(value)
+  if #value > redis.call('STRLEN', key) or (tag and tag ~= tag_of(before)) then
     return -2
   end
 end
-put(KEYS[1], ARGV[2], ARGV[3])
-index(KEYS[1], ARGV[4], before, ARGV[2], ARGV[5], ARGV[6], ARGV[7])
+if ARGV[3] == '' then
+  redis.call('SET', key, value)
+else
+  redis.call('SET', key, value, 'PX', ARGV[3])
+end
+reindex(key, ARGV[4], before, value, ARGV[5], ARGV[6])
 return 1
