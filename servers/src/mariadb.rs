@@ -71,6 +71,7 @@ impl Software for MariaDb {
         let own = [
             "--no-defaults".to_owned(),
             format!("--datadir={}", site.path("data").display()),
+            temporary(site),
             // From the folder of the data, since a path to a socket must be short.
             "--socket=../mysql.sock".to_owned(),
             format!("--pid-file={}", site.path("pid").display()),
@@ -104,7 +105,14 @@ impl Software for MariaDb {
             written.and_then(|()| if self.options.tls { certificates::write(site) } else { Ok(()) });
         written.map_err(|error| site.broken(KIND, &error.to_string()))?;
         let data = format!("--datadir={}", site.path("data").display());
-        let words = ["--no-defaults", &data, "--auth-root-authentication-method=normal", "--skip-test-db"];
+        let temporary = temporary(site);
+        let words = [
+            "--no-defaults",
+            &data,
+            &temporary,
+            "--auth-root-authentication-method=normal",
+            "--skip-test-db",
+        ];
         let program = find("mariadb-install-db")?.into_os_string();
         site.run(KIND, std::iter::once(program).chain(words.map(OsString::from)).collect())
     }
@@ -133,6 +141,11 @@ impl MariaDb {
              GRANT ALL PRIVILEGES ON *.* TO '{NAME}'@'%' WITH GRANT OPTION;\n"
         )
     }
+}
+
+/// Where it puts temporary tables. In a folder with others, the one that starts would remove those of all.
+fn temporary(site: &Site) -> String {
+    format!("--tmpdir={}", site.folder.display())
 }
 
 fn find(name: &str) -> Result<PathBuf, Absent> {

@@ -12,6 +12,8 @@ use crate::link::Link;
 use crate::readiness::Readiness;
 use crate::{address, tls};
 
+/// The largest packet that the protocol has, in bytes.
+const CLIENTS_LARGEST: usize = 1 << 30;
 const READ_ONLY: &str = "SELECT @@global.read_only";
 
 /// Makes connections.
@@ -76,8 +78,10 @@ impl Opener {
         let options = self.options(host, port).await?;
         let conn = Conn::new(options).await.map_err(|error| Failure::connecting(&error))?;
         let mut link = Link::new(conn);
+        link.set_up(self.settings()).await.map_err(|error| Failure::connecting(&error))?;
         if self.hosts.len() > 1 {
-            let read_only = link.value(READ_ONLY.into()).await.map_err(|error| Failure::asking(&error))?;
+            let read_only =
+                link.value(READ_ONLY.into()).await.map_err(|error| Failure::asking(&error, Fate::Unsent))?;
             if !is_off(read_only.as_ref()) {
                 return Err(Failure::new(ErrorKind::Unavailable, Fate::Unsent, "no host accepts writes"));
             }
@@ -92,7 +96,9 @@ impl Opener {
             .db_name(Some(self.config.database.clone()))
             .prefer_socket(false)
             .client_found_rows(true)
-            .init(vec![self.settings()]);
+            // Given, so that the client does not ask for them. What the server takes is asked with the settings.
+            .max_allowed_packet(Some(CLIENTS_LARGEST))
+            .wait_timeout(Some(0));
         let options = if host.starts_with('/') {
             options.socket(Some(host))
         } else {
@@ -111,7 +117,8 @@ impl Opener {
         format!(
             "SET SESSION sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION', autocommit = 1, \
                  innodb_lock_wait_timeout = {seconds}; \
-             SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
+             SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; \
+             SELECT @@max_allowed_packet"
         )
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
 
 use crate::config::Config;
@@ -24,13 +24,14 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) struct Connections {
     shelf: Arc<Shelf>,
-    permits: Semaphore,
+    /// One for each connection that there may be, held while it is made and while it is used.
+    permits: Arc<Semaphore>,
     opener: Arc<Opener>,
 }
 
 impl Connections {
     pub(crate) fn new(config: &Config, opener: Opener) -> Self {
-        let permits = Semaphore::new(config.connections);
+        let permits = Arc::new(Semaphore::new(config.connections));
         Self { shelf: Arc::default(), permits, opener: Arc::new(opener) }
     }
 
@@ -40,10 +41,10 @@ impl Connections {
     /// What keeps the engine from connecting, if only a change to the configuration helps.
     pub(crate) async fn seat(&self) -> Result<Seat<'_>, Failure> {
         let closed = |_| Failure::new(ErrorKind::Unavailable, Fate::Unsent, "the engine was closed");
-        let permit = self.permits.acquire().await.map_err(closed)?;
+        let mut permit = Arc::clone(&self.permits).acquire_owned().await.map_err(closed)?;
         loop {
             let Some(mut link) = self.shelf.take() else {
-                self.open().await?;
+                permit = self.open(permit).await?;
                 continue;
             };
             if link.is_rested() && !link.lives().await {
@@ -73,7 +74,7 @@ impl Connections {
 
     /// Makes a connection, on a task of its own: it must not end with the operation that needed it first, whose time
     /// may be shorter than a connection takes. Whoever needs one takes it from the shelf.
-    async fn open(&self) -> Result<(), Failure> {
+    async fn open(&self, permit: OwnedSemaphorePermit) -> Result<OwnedSemaphorePermit, Failure> {
         if let Some(failure) = self.shelf.lasting_trouble() {
             return Err(failure);
         }
@@ -84,10 +85,10 @@ impl Connections {
         let made = runtime.spawn(async move {
             let made = opener.open().await;
             shelf.note(made);
+            permit
         });
-        // It ends without panicking; if the runtime ends, so does whoever waits here.
-        let _ = made.await;
-        self.shelf.lasting_trouble().map_or(Ok(()), Err)
+        let permit = made.await.map_err(|_| Failure::no_runtime())?;
+        self.shelf.lasting_trouble().map_or(Ok(permit), Err)
     }
 }
 
@@ -124,7 +125,7 @@ impl Shelf {
 pub(crate) struct Seat<'a> {
     shelf: &'a Shelf,
     pub(crate) link: Link,
-    _permit: SemaphorePermit<'a>,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Seat<'_> {

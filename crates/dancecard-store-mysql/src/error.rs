@@ -44,12 +44,14 @@ pub(crate) struct Failure {
     next: Next,
     remedy: &'static str,
     cause: Option<Cause>,
+    /// Whether the connection can't be used any more.
+    is_over: bool,
 }
 
 impl Failure {
     /// One of which the reason is known.
     pub(crate) fn new(kind: ErrorKind, fate: Fate, remedy: &'static str) -> Self {
-        Self { kind, fate, next: Next::Nothing, remedy, cause: None }
+        Self { kind, fate, next: Next::Nothing, remedy, cause: None, is_over: false }
     }
 
     /// One that nothing can be done about but to change how the engine is set up.
@@ -72,24 +74,26 @@ impl Failure {
         Self::told(verdict, Fate::Unsent, Told(error.to_string()))
     }
 
-    /// What came back in place of an answer.
-    pub(crate) fn asking(error: &mysql_async::Error) -> Self {
+    /// What came back in place of an answer. `sent`: what is known if none came.
+    pub(crate) fn asking(error: &mysql_async::Error, sent: Fate) -> Self {
         match error {
             mysql_async::Error::Server(answer) => {
-                let fate = if ends_session(answer.code) { Fate::Lost } else { Fate::Refused };
                 let told = Told(format!("ERROR {} ({})", answer.code, answer.state));
-                Self::told(verdict(answer.code), fate, told)
+                if ends_session(answer.code) {
+                    return Self { is_over: true, ..Self::told(verdict(answer.code), sent, told) };
+                }
+                Self::told(verdict(answer.code), Fate::Refused, told)
             }
             mysql_async::Error::Driver(DriverError::PacketTooLarge) => {
                 Self::told(TOO_LARGE, Fate::Unsent, Told(error.to_string()))
             }
             // Their text names no value; their fields, which `Debug` shows, may hold some.
-            _ => Self::told(LOST, Fate::Lost, Told(error.to_string())),
+            _ => Self { is_over: true, ..Self::told(LOST, sent, Told(error.to_string())) },
         }
     }
 
     fn told(Verdict(kind, next, remedy): Verdict, fate: Fate, told: Told) -> Self {
-        Self { kind, fate, next, remedy, cause: Some(Arc::new(told)) }
+        Self { kind, fate, next, remedy, cause: Some(Arc::new(told)), is_over: false }
     }
 
     /// Attaches a cause.
@@ -114,9 +118,9 @@ impl Failure {
         self.kind == ErrorKind::Config
     }
 
-    /// Whether nobody knows what became of it.
-    pub(crate) fn is_lost(&self) -> bool {
-        self.fate == Fate::Lost
+    /// Whether the connection can't be used any more.
+    pub(crate) fn ends_connection(&self) -> bool {
+        self.is_over
     }
 
     /// Whether another connection may do what this one refuses.
@@ -291,7 +295,7 @@ mod tests {
             (1264, Other, Retry::Never),
         ];
         for (code, kind, retry) in cases {
-            let error = Failure::asking(&server(code)).to_error("write", false);
+            let error = Failure::asking(&server(code), Fate::Lost).to_error("write", false);
             assert_eq!((error.kind(), error.retry()), (kind, retry), "{code}");
             assert!(error.to_string().starts_with("mysql: write: "), "{error}");
             let source = std::error::Error::source(&error).unwrap();
@@ -302,16 +306,26 @@ mod tests {
     #[test]
     fn the_end_of_a_session_leaves_a_write_unknown() {
         for code in [1053, 1927] {
-            let failure = Failure::asking(&server(code));
+            let failure = Failure::asking(&server(code), Fate::Lost);
             assert_eq!(failure.to_error("write", false).retry(), Retry::Unknown);
             assert_eq!(failure.to_error("load", true).retry(), Retry::Safe);
             assert!(failure.allows_another_try(true) && !failure.allows_another_try(false));
+            assert!(failure.ends_connection());
+        }
+    }
+
+    #[test]
+    fn what_was_not_sent_is_tried_again() {
+        for error in [server(1053), mysql_async::DriverError::ConnectionClosed.into()] {
+            let failure = Failure::asking(&error, Fate::Unsent);
+            assert!(failure.allows_another_try(false) && failure.ends_connection());
+            assert_eq!(failure.to_error("write", false).retry(), Retry::Safe);
         }
     }
 
     #[test]
     fn a_deadlock_is_tried_again_and_a_full_disk_is_not() {
-        assert!(Failure::asking(&server(1213)).allows_another_try(false));
-        assert!(!Failure::asking(&server(1114)).allows_another_try(true));
+        assert!(Failure::asking(&server(1213), Fate::Lost).allows_another_try(false));
+        assert!(!Failure::asking(&server(1114), Fate::Lost).allows_another_try(true));
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Params, Row, Statement, Value};
+use mysql_async::{Conn, DriverError, Params, Row, Statement, Value};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout};
 
@@ -14,6 +14,8 @@ use crate::statements::{Query, Statements};
 const RESTED: Duration = Duration::from_secs(1);
 /// How long taking leave may take.
 const FAREWELL: Duration = Duration::from_millis(500);
+/// Of a statement, beside the bytes of its values, and more than that.
+const FRAME: usize = 1024;
 /// A connection that is given up sooner than this after it was made would soon be given up again.
 const LEAST_AGE: Duration = Duration::from_secs(1);
 
@@ -29,6 +31,9 @@ pub(crate) struct Answer {
 pub(crate) struct Link {
     conn: Option<Conn>,
     prepared: [Option<Statement>; Query::COUNT],
+    /// How many bytes the server takes at once.
+    largest: usize,
+    has_sent: bool,
     born: Instant,
     used: Instant,
 }
@@ -36,7 +41,26 @@ pub(crate) struct Link {
 impl Link {
     pub(crate) fn new(conn: Conn) -> Self {
         let now = Instant::now();
-        Self { conn: Some(conn), prepared: Default::default(), born: now, used: now }
+        let (prepared, largest) = (Default::default(), usize::MAX);
+        Self { conn: Some(conn), prepared, largest, has_sent: false, born: now, used: now }
+    }
+
+    /// Sets the connection up by statements of which the last one asks how much the server takes at once.
+    pub(crate) async fn set_up(&mut self, statements: String) -> mysql_async::Result<()> {
+        let Some(conn) = &mut self.conn else { return Ok(()) };
+        let mut result = conn.query_iter(statements).await?;
+        let mut rows: Vec<Option<usize>> = Vec::new();
+        while !result.is_empty() {
+            rows = result.collect().await?;
+        }
+        result.drop_result().await?;
+        self.largest = rows.into_iter().flatten().next().unwrap_or(usize::MAX);
+        Ok(())
+    }
+
+    /// Whether what was asked last was sent, beyond its preparation, which changes nothing.
+    pub(crate) fn has_sent(&self) -> bool {
+        self.has_sent
     }
 
     /// Whether so much time has passed that the server may have closed it.
@@ -63,6 +87,8 @@ impl Link {
         statements: &Statements,
         values: Vec<Value>,
     ) -> mysql_async::Result<Answer> {
+        self.has_sent = false;
+        self.fits(values.iter().map(length).sum())?;
         let Some(conn) = &mut self.conn else { return Ok(Answer::default()) };
         let statement = match self.prepared.get(query as usize) {
             Some(Some(statement)) => statement.clone(),
@@ -71,6 +97,7 @@ impl Link {
         if let Some(place @ None) = self.prepared.get_mut(query as usize) {
             *place = Some(statement.clone());
         }
+        self.has_sent = true;
         let mut result = conn.exec_iter(statement, Params::Positional(values)).await?;
         let count = result.affected_rows();
         let rows = result.collect().await?;
@@ -80,7 +107,10 @@ impl Link {
 
     /// Sends several statements at once, of which the first that fails is the last, and says how many rows each found.
     pub(crate) async fn ask_all(&mut self, statements: String) -> mysql_async::Result<Vec<u64>> {
+        self.has_sent = false;
+        self.fits(statements.len())?;
         let Some(conn) = &mut self.conn else { return Ok(Vec::new()) };
+        self.has_sent = true;
         let mut result = conn.query_iter(statements).await?;
         let mut counts = Vec::new();
         loop {
@@ -94,6 +124,12 @@ impl Link {
         result.drop_result().await?;
         self.used = Instant::now();
         Ok(counts)
+    }
+
+    /// The server would end the connection in the middle of what it does not take.
+    fn fits(&self, bytes: usize) -> mysql_async::Result<()> {
+        let fits = bytes.saturating_add(FRAME) <= self.largest;
+        if fits { Ok(()) } else { Err(DriverError::PacketTooLarge.into()) }
     }
 
     /// The one value of an answer to a plain statement.
@@ -118,6 +154,10 @@ impl Link {
             (major, minor)
         })
     }
+}
+
+fn length(value: &Value) -> usize {
+    if let Value::Bytes(bytes) = value { bytes.len() } else { 0 }
 }
 
 impl Drop for Link {

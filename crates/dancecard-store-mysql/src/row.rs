@@ -1,6 +1,5 @@
 //! A record as columns, and back.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use dancecard_core::{
@@ -88,8 +87,7 @@ pub(crate) fn literal(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() * 2 + 3);
     text.push_str("X'");
     for byte in bytes {
-        // Into a string it does not fail.
-        let _ = write!(text, "{byte:02x}");
+        text.extend([byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16).unwrap_or('0')));
     }
     text.push('\'');
     text

@@ -93,12 +93,12 @@ async fn take_steps(link: &mut Link, table: &Table, steps: &[&str]) -> Result<()
 }
 
 async fn run(link: &mut Link, statement: &str) -> Result<(), Failure> {
-    link.run(statement).await.map_err(|error| Failure::asking(&error))
+    link.run(statement).await.map_err(|error| Failure::asking(&error, Fate::Unsent))
 }
 
 /// How many steps the schema has behind it.
 async fn inspect(link: &mut Link, table: &Table, steps: &[&str]) -> Result<usize, Failure> {
-    match link.value(table.state()).await.map_err(|error| Failure::asking(&error))? {
+    match link.value(table.state()).await.map_err(|error| Failure::asking(&error, Fate::Unsent))? {
         None => Ok(0),
         Some(Value::Bytes(comment)) => version_in(&String::from_utf8_lossy(&comment), steps.len()),
         Some(_) => version_in("", steps.len()),

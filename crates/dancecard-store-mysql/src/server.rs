@@ -88,13 +88,14 @@ impl Server {
             Err(_) => return Err(self.unconnected()),
         };
         let asked = timeout_at(deadline, self.put(&mut seat, question)).await;
+        let sent = if seat.link.has_sent() { Fate::Lost } else { Fate::Unsent };
         let failure = match asked {
             Ok(Ok(answer)) => {
                 seat.give_back();
                 return Ok(answer);
             }
-            Ok(Err(error)) => Failure::asking(&error),
-            Err(_) => return Err(Failure::new(ErrorKind::Unavailable, Fate::Lost, LATE)),
+            Ok(Err(error)) => Failure::asking(&error, sent),
+            Err(_) => return Err(Failure::new(ErrorKind::Unavailable, sent, LATE)),
         };
         self.draw_conclusions(seat, question, &failure, deadline).await;
         Err(failure)
@@ -123,7 +124,7 @@ impl Server {
         if failure.is_missing_table() {
             self.connections.forget_table();
         }
-        if failure.is_lost() || failure.asks_for_another_connection() && seat.link.is_old() {
+        if failure.ends_connection() || failure.asks_for_another_connection() && seat.link.is_old() {
             return self.connections.give_up_idle();
         }
         let is_done = match question {

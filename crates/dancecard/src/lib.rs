@@ -43,6 +43,11 @@ pub use dancecard_store_file as file;
 #[doc(inline)]
 pub use dancecard_store_memcached as memcached;
 
+/// The MySQL and MariaDB engine.
+#[cfg(feature = "mysql")]
+#[doc(inline)]
+pub use dancecard_store_mysql as mysql;
+
 /// The PostgreSQL engine.
 #[cfg(feature = "postgres")]
 #[doc(inline)]

@@ -20,7 +20,9 @@ cases! {
     an_answer_that_comes_late_is_not_taken_for_another,
     one_broken_connection_leaves_the_others_at_work,
     a_connection_takes_longer_than_an_operation_may,
-    dropped_operations_leave_connections_usable,
+    a_write_that_was_only_prepared_is_done_on_another_connection,
+    dropped_operations_cost_their_connections_only,
+    dropped_operations_make_no_more_connections_than_allowed,
 }
 
 const SHORT: Duration = Duration::from_millis(400);
@@ -43,6 +45,15 @@ impl Network {
         Self { proxy, store, version }
     }
 
+    /// Has the connection know the statement of an update, by one that conflicts.
+    async fn prepare_update(&self) {
+        let stale = Version::from_u64(0);
+        let begun = Instant::now();
+        while !self.update(&stale, "stale").await.unwrap_err().is_conflict() {
+            assert!(begun.elapsed() < PATIENCE);
+        }
+    }
+
     async fn update(&self, version: &Version, payload: &str) -> Result<Version, Error> {
         self.store.write(&key("a"), record(payload), WriteMode::Update(version.clone())).await
     }
@@ -58,6 +69,7 @@ async fn a_write_whose_answer_is_lost_is_unknown(place: Place) {
     let direct = place.open();
     let mut version = net.version.clone();
     for after in [0, 1, 5, 20] {
+        net.prepare_update().await;
         net.proxy.set(cut(Way::Replies, after));
         let error = net.update(&version, &format!("lost {after}")).await.unwrap_err();
         assert_is(&error, ErrorKind::Unavailable, Retry::Unknown);
@@ -74,8 +86,7 @@ async fn a_write_whose_answer_is_lost_is_unknown(place: Place) {
 async fn a_write_that_never_arrives_whole_is_not_done(place: Place) {
     let net = Network::new(&place, |config| config).await;
     for after in [0, 1, 50, 100] {
-        // So that there is a connection to cut.
-        net.store.touch(&key("a"), NOW).await.unwrap();
+        net.prepare_update().await;
         net.proxy.set(cut(Way::Requests, after));
         let error = net.update(&net.version, "half").await.unwrap_err();
         // From here one can't see how far it came.
@@ -123,6 +134,7 @@ async fn connections_that_break_while_idle_are_not_noticed(place: Place) {
 
 async fn a_silent_network_is_given_up_in_time(place: Place) {
     let net = Network::new(&place, |config| config.with_timeout(SHORT)).await;
+    net.prepare_update().await;
     net.proxy.set(Mode::BlackHole);
     let begun = Instant::now();
     assert_is(&net.update(&net.version, "held").await.unwrap_err(), ErrorKind::Unavailable, Retry::Unknown);
@@ -205,31 +217,72 @@ async fn one_broken_connection_leaves_the_others_at_work(place: Place) {
     assert!(loads.into_iter().all(|loaded| loaded.unwrap().is_some()));
 }
 
+/// Where a statement is only prepared, nothing is done yet, and it is done on another connection.
+async fn a_write_that_was_only_prepared_is_done_on_another_connection(place: Place) {
+    let net = Network::new(&place, |config| config).await;
+    for way in [Way::Requests, Way::Replies] {
+        let version = net.store.load(&key("a")).await.unwrap().unwrap().version().clone();
+        net.proxy.set(cut(way, 10));
+        net.update(&version, "done").await.unwrap();
+        assert_eq!(net.proxy.mode(), Mode::Pass, "it was cut");
+        net.proxy.reset();
+    }
+}
+
 /// The first operation gives up; its connection is made all the same, and serves the next.
 async fn a_connection_takes_longer_than_an_operation_may(place: Place) {
     create(&place.open(), "a").await;
     let (proxy, config) = place.proxy();
-    let store = MysqlStore::connect(config.with_timeout(Duration::from_millis(150))).unwrap();
-    proxy.set(Mode::Delay(Duration::from_millis(30)));
+    let config = config.with_connections(1).with_connect_timeout(PATIENCE);
+    let store = MysqlStore::connect(config.with_timeout(Duration::from_secs(2))).unwrap();
+    proxy.set(Mode::BlackHole);
     let error = store.load(&key("a")).await.unwrap_err();
     assert_is(&error, ErrorKind::Unavailable, Retry::Safe);
+    proxy.set(Mode::Pass);
     let name = key("a");
     until_it_works(|| store.load(&name)).await;
-    assert!(proxy.counts().connections <= 2, "{:?}", proxy.counts());
+    assert_eq!(proxy.counts().connections, 1);
 }
 
-async fn dropped_operations_leave_connections_usable(place: Place) {
-    let net = Network::new(&place, |config| config).await;
-    net.proxy.set(Mode::Delay(Duration::from_millis(5)));
+/// A dropped operation costs its connection, since nobody reads the answer. However many are dropped, there are never
+/// more connections than there may be.
+async fn dropped_operations_cost_their_connections_only(place: Place) {
+    let (proxy, config) = place.proxy();
+    let store = MysqlStore::connect(config.with_connections(3)).unwrap();
+    create(&store, "a").await;
+    proxy.set(Mode::Delay(Duration::from_millis(5)));
     let name = key("a");
     for round in 0..50 {
-        let mut load = Box::pin(net.store.load(&name));
+        let mut load = Box::pin(store.load(&name));
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         assert!(load.as_mut().poll(&mut context).is_pending());
         drop(load);
         if round % 10 == 0 {
-            assert!(payload(&net.store, "a").await.is_some());
+            assert!(payload(&store, "a").await.is_some());
         }
     }
-    assert_eq!(net.proxy.counts().connections, 2, "none was given up");
+    proxy.set(Mode::Pass);
+    assert!(payload(&store, "a").await.is_some());
+    // Those that were given up are closed behind.
+    let begun = Instant::now();
+    while proxy.open() > 3 {
+        assert!(begun.elapsed() < PATIENCE);
+        tokio::task::yield_now().await;
+    }
+}
+
+/// While connections are made, as many are under way as there may be, whoever still waits for them.
+async fn dropped_operations_make_no_more_connections_than_allowed(place: Place) {
+    let (proxy, config) = place.proxy();
+    let store = MysqlStore::connect(config.with_connections(3).with_connect_timeout(PATIENCE)).unwrap();
+    proxy.set(Mode::BlackHole);
+    let name = key("a");
+    for _ in 0..50 {
+        let mut load = Box::pin(store.load(&name));
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(load.as_mut().poll(&mut context).is_pending());
+    }
+    proxy.set(Mode::Pass);
+    assert!(store.load(&name).await.unwrap().is_none());
+    assert!(proxy.counts().connections <= 3, "{:?}", proxy.counts());
 }

@@ -9,11 +9,12 @@ use dancecard_core::{
     Entry, Error, ErrorKind, ListQuery, Meta, Record, RecordKey, Result, Retry, Store, Timestamp, Version,
     WriteMode,
 };
-use dancecard_servers::{Absent, Proxy, Running};
+use dancecard_servers::{Absent, Proxy, Running, mariadb};
 use dancecard_store_mysql::{Config, MysqlStore};
 use libtest_mimic::{Failed, Trial};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Value};
+use tokio::sync::{Mutex, MutexGuard};
 
 /// In the payload, the key and the principal of every record here, so that a leak of any of them is seen.
 pub(crate) const SECRET: &str = "canary-4711";
@@ -52,7 +53,23 @@ where
 /// The server that most tests share. It ends with this process.
 pub(crate) fn server() -> Result<&'static Running, Absent> {
     static SERVER: OnceLock<Result<Running, Absent>> = OnceLock::new();
-    SERVER.get_or_init(dancecard_servers::mariadb::start).as_ref().map_err(Clone::clone)
+    // For what is as large as can be.
+    let arguments = vec!["--max-allowed-packet=128M".to_owned()];
+    let start = || mariadb::start_with(mariadb::Options { arguments, ..Default::default() });
+    SERVER.get_or_init(start).as_ref().map_err(Clone::clone)
+}
+
+/// A server that may be harmed, and whose defaults may be changed, for one test at a time.
+pub(crate) async fn fragile() -> (MutexGuard<'static, Running>, Place) {
+    static SERVER: OnceLock<Mutex<Running>> = OnceLock::new();
+    let server = SERVER.get_or_init(|| Mutex::new(mariadb::start().unwrap())).lock().await;
+    // As it was, whatever the test before did to it.
+    if server.pid().is_none() {
+        server.restart().unwrap();
+    }
+    let place = Place::new(&server);
+    place.run("SET GLOBAL read_only = DEFAULT, sql_mode = DEFAULT, tx_isolation = DEFAULT").await;
+    (server, place)
 }
 
 /// A place for one table.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use dancecard::cookie::CookieStore;
 use dancecard::file::{self, FileStore};
 use dancecard::memcached::MemcachedStore;
+use dancecard::mysql::MysqlStore;
 use dancecard::postgres::PostgresStore;
 use dancecard::redis::RedisStore;
 use dancecard::seal::{Key, KeyRing};
@@ -24,7 +25,7 @@ fn check(path: &str, mark: &str, table: &str) {
     let is_table = |line: &&str| line.is_empty() || line.starts_with('|');
     let present: String =
         text[start..].split_inclusive('\n').take_while(|l| is_table(&l.trim_end())).collect();
-    let wanted = format!("\n{table}\n");
+    let wanted = format!("\n{table}\n\n");
     if std::env::var_os("UPDATE_SPEC").is_some() {
         let rest = &text[start + present.len()..];
         std::fs::write(in_repository(path), format!("{}{wanted}{rest}", &text[..start])).unwrap();
@@ -57,6 +58,7 @@ fn engines(folder: &Path) -> Vec<(&'static str, Capabilities)> {
         ("sqlite", sqlite.capabilities()),
         ("file", files.capabilities()),
         ("postgres", PostgresStore::from_url("postgres://localhost/app").unwrap().capabilities()),
+        ("mysql", MysqlStore::from_url("mysql://localhost/app").unwrap().capabilities()),
         ("redis", redis("redis://localhost")),
         ("redis, Cluster", redis("redis+cluster://localhost")),
         ("memcached", MemcachedStore::from_url("memcached://localhost").unwrap().capabilities()),
