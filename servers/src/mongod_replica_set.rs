@@ -99,7 +99,9 @@ impl ReplicaSet {
         }
         let settings =
             Document::new().number("electionTimeoutMillis", ELECTION).number("heartbeatIntervalMillis", 200);
-        let set = Document::new().text("_id", NAME).array("members", members).document("settings", settings);
+        // Who wants a write to be on disk before it is acknowledged says so.
+        let set = Document::new().text("_id", NAME).switch("writeConcernMajorityJournalDefault", false);
+        let set = set.array("members", members).document("settings", settings);
         Document::new().document("replSetInitiate", set)
     }
 }

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 const MESSAGE: i32 = 2013;
 const LARGEST: u32 = 1 << 20;
-const TRUE: u8 = 0x08;
+const BOOLEAN: u8 = 0x08;
 const FLOAT: u8 = 0x01;
 
 /// A document of BSON.
@@ -22,6 +22,10 @@ impl Document {
     pub(crate) fn text(self, name: &str, value: &str) -> Self {
         let length = (value.len() as i32 + 1).to_le_bytes();
         self.element(0x02, name, &[&length, value.as_bytes(), &[0]].concat())
+    }
+
+    pub(crate) fn switch(self, name: &str, value: bool) -> Self {
+        self.element(BOOLEAN, name, &[u8::from(value)])
     }
 
     pub(crate) fn array(self, name: &str, items: Self) -> Self {
@@ -73,7 +77,7 @@ pub(crate) fn is_ok(answer: &[u8]) -> bool {
 
 /// Whether an answer holds an element of that name that is true.
 pub(crate) fn is_true(answer: &[u8], name: &str) -> bool {
-    holds(answer, &Document::new().element(TRUE, name, &[1]).0)
+    holds(answer, &Document::new().element(BOOLEAN, name, &[1]).0)
 }
 
 /// Whether bytes occur in an answer.
