@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::codec::{Codec, JsonCodec};
 use crate::error::{Error, ErrorKind, Result};
+use crate::hooks::Hooks;
 use crate::id::{IdGenerator, RecordKey, SessionId, SystemIds, TOKEN_LEN, Token};
 use crate::observe::{Event, EventKind, Fingerprint, FingerprintKey, Observer};
 use crate::policy::Policy;
@@ -18,6 +19,7 @@ use crate::store::{Capabilities, SharedStore, Store};
 mod carrying;
 mod committing;
 mod ending;
+mod hooked;
 mod lanes;
 mod locating;
 mod principals;
@@ -27,6 +29,7 @@ mod tokens;
 
 pub use carrying::{CarriedAction, CarriedReply};
 pub(crate) use committing::{Ending, commit};
+pub(crate) use hooked::locate;
 pub(crate) use tokens::Tokens;
 
 use lanes::Lanes;
@@ -64,6 +67,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
     observer: Option<Arc<dyn Observer>>,
+    hooks: Option<Arc<Hooks>>,
     fingerprints: Option<FingerprintKey>,
     namespace: Arc<str>,
     /// What stays when a request is given a store of its own.
@@ -138,6 +142,7 @@ impl SessionManager {
             clock: Arc::new(SystemClock),
             ids: Arc::new(SystemIds),
             observer: None,
+            hooks: None,
             fingerprints: None,
             namespace: Arc::from(""),
             identity: Arc::default(),
@@ -185,6 +190,12 @@ impl SessionManager {
     #[must_use]
     pub fn with_observer(self, observer: impl Observer) -> Self {
         self.with(|inner| inner.observer = Some(Arc::new(observer)))
+    }
+
+    /// Does this before and after the steps of each session's life, in place of what was set before.
+    #[must_use]
+    pub fn with_hooks(self, hooks: Hooks) -> Self {
+        self.with(|inner| inner.hooks = (!hooks.is_empty()).then(|| Arc::new(hooks)))
     }
 
     /// Makes fingerprints with this key, so that the logs of several processes can be joined. It must be secret.
@@ -286,6 +297,10 @@ impl SessionManager {
         ids.into_iter().find(|id| id.key(&self.0.namespace) == *key).map(|id| id.token())
     }
 
+    pub(crate) fn hooks(&self) -> Option<&Hooks> {
+        self.0.hooks.as_deref()
+    }
+
     fn new_id(&self) -> Result<(Token, RecordKey)> {
         let id = self.0.ids.generate()?;
         Ok((id.token(), id.key(&self.0.namespace)))
@@ -330,8 +345,13 @@ impl SessionManager {
     }
 
     fn tell_with(&self, kind: EventKind, key: Option<&RecordKey>, error: Option<&Error>) {
+        if self.0.observer.is_some() {
+            self.tell_about(kind, key.map(|key| self.fingerprint(key)), error);
+        }
+    }
+
+    fn tell_about(&self, kind: EventKind, session: Option<Fingerprint>, error: Option<&Error>) {
         if let Some(observer) = &self.0.observer {
-            let session = key.map(|key| self.fingerprint(key));
             let event = Event { kind, session, engine: self.0.store.engine(), error };
             // An observer that breaks must not keep a session alive that was to end. The panic was reported already.
             let _ = catch_unwind(AssertUnwindSafe(|| observer.on(&event)));

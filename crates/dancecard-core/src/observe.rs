@@ -41,11 +41,13 @@ pub enum EventKind {
     SignInUndone,
     /// The engine failed.
     StoreError,
+    /// A hook failed, panicked, or took too long, and was passed over.
+    HookFailed,
 }
 
 impl EventKind {
     /// All of them, for a table or a set of counters.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Created,
         Self::Loaded,
         Self::Malformed,
@@ -61,6 +63,7 @@ impl EventKind {
         Self::Destroyed,
         Self::SignInUndone,
         Self::StoreError,
+        Self::HookFailed,
     ];
 
     /// The name in snake case, as logs and metrics show it.
@@ -81,6 +84,7 @@ impl EventKind {
             Self::Destroyed => "destroyed",
             Self::SignInUndone => "sign_in_undone",
             Self::StoreError => "store_error",
+            Self::HookFailed => "hook_failed",
         }
     }
 }
@@ -95,7 +99,7 @@ pub struct Event<'a> {
     pub session: Option<Fingerprint>,
     /// The engine's name.
     pub engine: &'static str,
-    /// What failed, in a [`EventKind::StoreError`].
+    /// What failed, in a [`EventKind::StoreError`] or a [`EventKind::HookFailed`].
     pub error: Option<&'a Error>,
 }
 

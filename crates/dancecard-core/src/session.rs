@@ -2,15 +2,12 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 
-use parking_lot::{Mutex, MutexGuard};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::document::{Redacted, corrupt, unrepresentable};
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::RecordKey;
 use crate::manager::{Committed, Ending, SessionManager, Tokens, commit};
 use crate::observe::Fingerprint;
 use crate::plan::Intent;
@@ -19,11 +16,13 @@ use crate::record::{Meta, Principal};
 
 mod live;
 mod loaded;
+mod shared;
 mod state;
 mod typed;
 
 pub use live::LiveSession;
 pub use loaded::Loaded;
+pub(crate) use shared::Shared;
 pub(crate) use state::{Guard, Outgoing, Place, Present, State};
 pub use typed::Typed;
 
@@ -59,20 +58,6 @@ pub struct Session {
     pub(crate) shared: Arc<Shared>,
 }
 
-pub(crate) struct Shared {
-    pub(crate) manager: SessionManager,
-    pub(crate) tokens: Tokens,
-    /// Held while the engine is asked or told, so that a request asks once and commits once.
-    pub(crate) gate: tokio::sync::Mutex<()>,
-    flags: AtomicU8,
-    state: Mutex<State>,
-}
-
-/// Someone has used the session.
-const USED: u8 = 1;
-/// The response is being decided. Kept beside the state, so that a session nobody used is sealed without its lock.
-const CLOSED: u8 = 2;
-
 /// How far a session has come. It says nothing about who it is.
 #[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -93,9 +78,7 @@ pub enum Status {
 
 impl Session {
     pub(crate) fn new(manager: SessionManager, tokens: Tokens, place: Place) -> Self {
-        let state = Mutex::new(State::new(place));
-        let gate = tokio::sync::Mutex::const_new(());
-        Self { shared: Arc::new(Shared { manager, tokens, gate, flags: AtomicU8::new(0), state }) }
+        Self { shared: Arc::new(Shared::new(manager, tokens, place)) }
     }
 
     /// The value of a key, or `None` where there is none.
@@ -327,14 +310,13 @@ impl Session {
 
     /// Whether anyone has used the session in this request. If not, the response does not depend on it.
     pub fn was_used(&self) -> bool {
-        self.shared.flags.load(Ordering::Relaxed) & USED != 0
+        self.shared.was_used()
     }
 
     /// Decides the response of this session without asking the engine, if that is possible. Adapters call it before
     /// [`SessionManager::commit`], to spare most requests a future.
     pub fn commit_now(&self) -> Option<Committed> {
-        let before = self.shared.flags.fetch_or(CLOSED, Ordering::Relaxed);
-        if before & USED == 0 {
+        if !self.shared.close() {
             return Some(Committed::UNTOUCHED);
         }
         self.shared.state().commit_now(&self.shared.manager)
@@ -350,94 +332,6 @@ impl Session {
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session").field("status", &self.progress()).finish_non_exhaustive()
-    }
-}
-
-impl Shared {
-    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock()
-    }
-
-    /// Returns what was noted before. Of a first use and the decision of the response, one comes first for both.
-    fn mark_used(&self) -> u8 {
-        self.flags.fetch_or(USED, Ordering::Relaxed)
-    }
-
-    fn is_closed(&self) -> bool {
-        self.flags.load(Ordering::Relaxed) & CLOSED != 0
-    }
-
-    fn change<R>(&self, change: impl FnOnce(&mut State) -> Result<R>) -> Result<R> {
-        let closed = self.mark_used() & CLOSED != 0;
-        let mut state = self.state();
-        if closed || state.sealed {
-            return Err(Error::new(ErrorKind::Sealed, "write"));
-        }
-        change(&mut state)
-    }
-
-    fn principal(&self) -> Option<Principal> {
-        self.state().principal().map(|who| self.manager.unscoped(who))
-    }
-
-    /// Notes which "end all" was the last one for whoever is about to sign in.
-    pub(crate) async fn guard(&self, who: Principal) -> Result<()> {
-        let since = self.manager.now();
-        let generation = self.manager.generation(&who).await?;
-        self.state().guard = Some(Arc::new(Guard { who, generation, since }));
-        Ok(())
-    }
-
-    /// Reads a key with `read`, loading first if what it holds is not known.
-    async fn read<R>(&self, key: &str, read: impl FnOnce(Option<&[u8]>) -> R) -> Result<R> {
-        self.mark_used();
-        if !self.state().knows(key) {
-            let _gate = self.pass_gate().await;
-            self.load_under_gate().await?;
-        }
-        self.read_now(key, read)
-    }
-
-    fn read_now<R>(&self, key: &str, read: impl FnOnce(Option<&[u8]>) -> R) -> Result<R> {
-        let state = self.state();
-        let value = state.value(key, &self.manager)?;
-        Ok(read(value.as_deref()))
-    }
-
-    async fn load_if_needed(&self) -> Result<()> {
-        self.mark_used();
-        if !self.state().needs_load() {
-            return Ok(());
-        }
-        let _gate = self.pass_gate().await;
-        self.load_under_gate().await
-    }
-
-    /// Waits for other tasks that load or commit this session; usually there are none.
-    pub(crate) async fn pass_gate(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        match self.gate.try_lock() {
-            Ok(guard) => guard,
-            Err(_) => self.gate.lock().await,
-        }
-    }
-
-    /// Loads unless another task just did. The gate is held by the caller.
-    async fn load_under_gate(&self) -> Result<()> {
-        if self.state().needs_load() { self.locate().await } else { Ok(()) }
-    }
-
-    /// The keys of what the client's tokens stand for.
-    pub(crate) fn keys(&self) -> Vec<RecordKey> {
-        let live = self.state().live_key().cloned();
-        live.map_or_else(|| self.manager.candidate_keys(&self.tokens), |key| vec![key])
-    }
-
-    /// Loads, even for a session that is to be destroyed. The gate is held by the caller.
-    pub(crate) async fn locate(&self) -> Result<()> {
-        let bound = self.state().live_key().cloned();
-        let place = self.manager.locate(&self.tokens, bound.as_ref()).await?;
-        self.state().place = place;
-        Ok(())
     }
 }
 

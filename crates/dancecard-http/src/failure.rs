@@ -2,7 +2,8 @@
 
 use dancecard_core::{Error, ErrorKind};
 
-/// The status of a response that reports an error: 503 where trying again can help, else 500.
+/// The status of a response that reports an error: 503 where trying again can help, 403 where a rule or a hook said no,
+/// else 500.
 ///
 /// ```
 /// use dancecard_core::{Error, ErrorKind};
@@ -14,6 +15,7 @@ use dancecard_core::{Error, ErrorKind};
 pub fn status_of(error: &Error) -> u16 {
     match error.kind() {
         ErrorKind::Unavailable | ErrorKind::Conflict | ErrorKind::Full => 503,
+        ErrorKind::Refused => 403,
         _ => 500,
     }
 }

@@ -14,7 +14,7 @@ pub struct TracingObserver;
 impl Observer for TracingObserver {
     fn on(&self, event: &Event<'_>) {
         match event.kind {
-            EventKind::StoreError => write_error(event),
+            EventKind::StoreError | EventKind::HookFailed => write_error(event),
             EventKind::Created | EventKind::Rotated | EventKind::Destroyed | EventKind::SignInUndone => {
                 write_info(event)
             }

@@ -29,6 +29,7 @@ chapters! {
     testing = "testing.md";
     #[cfg(all(feature = "axum", feature = "tokio"))]
     operating = "operating.md";
+    hooks = "hooks.md";
     writing_an_engine = "writing-an-engine.md";
     writing_an_adapter = "writing-an-adapter.md";
     defaults = "defaults.md";

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::MutexGuard;
 
-use super::{Committed, Outcome, SessionManager};
+use super::{Committed, Outcome, SessionManager, hooked};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::id::{RecordKey, Token};
@@ -25,8 +25,16 @@ pub(crate) enum Ending {
     Save,
 }
 
+/// Commits a session, with what the application wants done before and after.
+pub(crate) async fn commit(shared: &Arc<Shared>, ending: Ending) -> Result<Committed> {
+    match &shared.manager.0.hooks {
+        None => commit_plainly(shared, ending).await,
+        Some(hooks) => Box::pin(hooked::commit(shared, hooks, ending)).await,
+    }
+}
+
 /// Commits a session, once at a time, and nothing more after the commit of the response.
-pub(crate) async fn commit(shared: &Shared, ending: Ending) -> Result<Committed> {
+pub(super) async fn commit_plainly(shared: &Arc<Shared>, ending: Ending) -> Result<Committed> {
     let _gate = shared.pass_gate().await;
     if !begin(shared, ending)? {
         return Ok(Committed::new(shared.state().token_action(), Outcome::Unchanged));
@@ -54,8 +62,29 @@ fn begin(shared: &Shared, ending: Ending) -> Result<bool> {
     Ok(!state.decided)
 }
 
+/// What a commit would do now, and whether there are changes to store.
+pub(super) fn foresee(shared: &Shared, ending: Ending) -> (Plan, bool) {
+    let state = shared.state();
+    if state.decided {
+        return (Plan::Nothing, false);
+    }
+    let (manager, changed) = (&shared.manager, !state.delta.is_empty());
+    let facts = facts(&state, manager, ending, manager.now(), changed);
+    (plan(facts), facts.dirty)
+}
+
+fn facts(state: &State, manager: &SessionManager, ending: Ending, now: Timestamp, changed: bool) -> Facts {
+    let presence = state.presence();
+    let unread = !state.is_read() && (!state.delta.is_empty() || state.principal.is_some());
+    let lifetime = state.lifetime.is_some() && matches!(presence, Presence::Present | Presence::Unloaded);
+    let begins = state.principal.is_some() && state.intent == Intent::Destroy;
+    let facts = state.facts(manager, now, changed || unread || lifetime || begins);
+    let renewable = ending == Ending::Response && state.has_response();
+    Facts { renewal_due: facts.renewal_due && renewable, ..facts }
+}
+
 struct Run<'a> {
-    shared: &'a Shared,
+    shared: &'a Arc<Shared>,
     manager: &'a SessionManager,
     ending: Ending,
     attempts: u32,
@@ -80,7 +109,7 @@ struct Step {
 }
 
 impl<'a> Run<'a> {
-    fn new(shared: &'a Shared, ending: Ending) -> Self {
+    fn new(shared: &'a Arc<Shared>, ending: Ending) -> Self {
         let manager = &shared.manager;
         Self { shared, manager, ending, attempts: 0, lane: None, ended: false }
     }
@@ -121,7 +150,7 @@ impl<'a> Run<'a> {
         }
         let now = self.manager.now();
         let merged = if state.is_read() { self.manager.merge(&state)? } else { None };
-        let facts = self.facts(&state, now, merged.is_some());
+        let facts = facts(&state, self.manager, self.ending, now, merged.is_some());
         let plan = plan(facts);
         let old = state.present().map(|present| (present.key.clone(), present.versioned.version().clone()));
         let record = self.record(&state, plan, merged, now)?;
@@ -143,16 +172,6 @@ impl<'a> Run<'a> {
             has_lifetime: state.lifetime.is_some(),
             wishes,
         }))
-    }
-
-    fn facts(&self, state: &State, now: Timestamp, changed: bool) -> Facts {
-        let presence = state.presence();
-        let unread = !state.is_read() && (!state.delta.is_empty() || state.principal.is_some());
-        let lifetime = state.lifetime.is_some() && matches!(presence, Presence::Present | Presence::Unloaded);
-        let begins = state.principal.is_some() && state.intent == Intent::Destroy;
-        let facts = state.facts(self.manager, now, changed || unread || lifetime || begins);
-        let renewable = self.ending == Ending::Response && state.has_response();
-        Facts { renewal_due: facts.renewal_due && renewable, ..facts }
     }
 
     fn record(

@@ -129,7 +129,7 @@ impl State {
         self.lifetime = Some(lifetime);
     }
 
-    pub(super) fn destroy(&mut self) {
+    pub(crate) fn destroy(&mut self) {
         self.forget_changes();
         self.intent = Intent::Destroy;
     }
@@ -146,6 +146,11 @@ impl State {
             self.intent = Intent::Destroy;
         }
         self.decided = !is_to_end;
+    }
+
+    /// The commit that follows does nothing.
+    pub(crate) fn keep_as_it_is(&mut self) {
+        (self.sealed, self.decided) = (true, true);
     }
 
     fn forget_changes(&mut self) {
@@ -237,7 +242,7 @@ impl State {
     }
 
     /// The key of the stored record, where it is known.
-    pub(super) fn key(&self) -> Option<&RecordKey> {
+    pub(crate) fn key(&self) -> Option<&RecordKey> {
         match (&self.stored, &self.place) {
             (Some((key, _)), _) | (None, Place::Bound(key)) => Some(key),
             (None, Place::Present(present)) => Some(&present.key),

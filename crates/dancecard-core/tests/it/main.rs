@@ -1,6 +1,8 @@
 //! The behaviour of the session layer, seen from outside.
 
 #[cfg(test)]
+mod hooks;
+#[cfg(test)]
 mod house;
 #[cfg(test)]
 mod probe;

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use dancecard_core::{Event, EventKind, Fingerprint, Observer, Outcome, Policy, Result};
+use dancecard_core::{
+    Event, EventKind, Fingerprint, HookError, HookPoint, Hooks, Observer, Outcome, Policy, Result,
+};
 use parking_lot::Mutex;
 
 use crate::house::{Browser, House, at_once, made_up};
@@ -81,7 +83,16 @@ async fn expire_fail_and_undo(house: &House) -> Result<()> {
         at_once(other.manager.end_all(&"ada".into())).expect("they end");
     });
     assert_eq!(house.manager.commit(&session).await?.outcome, Outcome::Undone);
-    Ok(())
+    break_a_hook(house).await
+}
+
+async fn break_a_hook(house: &House) -> Result<()> {
+    let broken = |_| std::future::ready(Err(HookError::failure("broken")));
+    let hooks = Hooks::new(|_| std::future::ready(())).on(HookPoint::AfterFlush, broken);
+    let manager = house.manager.clone().with_hooks(hooks);
+    let session = manager.open([]);
+    session.set("n", 1)?;
+    manager.commit(&session).await.map(drop)
 }
 
 #[tokio::test]
@@ -93,7 +104,8 @@ async fn everything_that_can_happen_is_told() -> Result<()> {
         assert!(told.iter().any(|event| event.0 == kind), "{} was not told", kind.name());
     }
     assert!(told.iter().all(|event| event.2 == "probe"));
-    assert!(told.iter().all(|event| event.3 == (event.0 == EventKind::StoreError)));
+    let failures = [EventKind::StoreError, EventKind::HookFailed];
+    assert!(told.iter().all(|event| event.3 == failures.contains(&event.0)));
     // Without a session in it there is none to name.
     let nameless = [EventKind::Malformed, EventKind::LateWriteDropped];
     assert!(told.iter().all(|event| event.1.is_some() || nameless.contains(&event.0)));

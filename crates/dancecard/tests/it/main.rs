@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod enveloped;
+mod hooks;
 mod randomness;
 #[cfg(feature = "sqlite")]
 mod rotation;

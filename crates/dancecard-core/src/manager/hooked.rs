@@ -1,0 +1,186 @@
+//! The hooks of an application, called around what a handle does. Without hooks nothing of this is reached.
+//!
+//! Which of them come before a commit is decided by the plan that is foreseen when it begins. Another request that gets in
+//! first may change what then happens; what comes after is called for what did happen.
+
+use std::sync::Arc;
+
+use super::committing::{self, Ending, commit_plainly};
+use super::{Committed, Outcome, SessionManager};
+use crate::error::{Error, ErrorKind, Result};
+use crate::hooks::{HookError, HookPoint, Hooks, Moment};
+use crate::observe::{EventKind, Fingerprint};
+use crate::plan::{Intent, Plan};
+use crate::session::{Session, Shared};
+
+use HookPoint::{
+    AfterChangeId, AfterCreate, AfterDestroy, AfterFlush, AfterRetrieve, BeforeChangeId, BeforeCreate,
+    BeforeDestroy, BeforeFlush, BeforeRetrieve,
+};
+
+/// What a commit is going to do, as far as that is known when it begins.
+#[derive(Clone, Copy)]
+struct Foreseen {
+    plan: Plan,
+    /// There are changes to store.
+    dirty: bool,
+}
+
+impl Foreseen {
+    fn ends(self) -> bool {
+        matches!(self.plan, Plan::End | Plan::EndThenCreate)
+    }
+
+    fn changes_id(self) -> bool {
+        matches!(self.plan, Plan::Renew | Plan::Rotate)
+    }
+
+    /// What comes before it; the hooks that may stop it last.
+    fn points(self) -> impl Iterator<Item = HookPoint> {
+        let creates = matches!(self.plan, Plan::Create | Plan::EndThenCreate);
+        let flushes = creates || self.plan == Plan::Update || self.changes_id() && self.dirty;
+        let points = [
+            (self.changes_id(), BeforeChangeId),
+            (self.ends(), BeforeDestroy),
+            (creates, BeforeCreate),
+            (creates, AfterCreate),
+            (flushes, BeforeFlush),
+        ];
+        points.into_iter().filter(|(due, _)| *due).map(|(_, point)| point)
+    }
+}
+
+pub(super) async fn commit(shared: &Arc<Shared>, hooks: &Hooks, ending: Ending) -> Result<Committed> {
+    let foreseen = foresee(shared, ending).await?;
+    let old = shared.fingerprint();
+    let before = Caller { shared, hooks, fingerprint: old };
+    if let Err(refusal) = before.prepare(foreseen).await {
+        return before.refused(foreseen, ending, refusal).await;
+    }
+    let committed = commit_plainly(shared, ending).await?;
+    before.conclude(foreseen, committed.outcome).await;
+    Ok(committed)
+}
+
+pub(crate) async fn locate(shared: &Arc<Shared>, hooks: &Hooks) -> Result<()> {
+    let key = shared.keys().into_iter().next();
+    let fingerprint = key.map(|key| shared.manager.fingerprint(&key));
+    let caller = Caller { shared, hooks, fingerprint };
+    match caller.call(BeforeRetrieve).await {
+        // Who leaves need not be let in first.
+        Err(_) if shared.is_to_end() => {}
+        result => result?,
+    }
+    shared.locate_plainly().await?;
+    if shared.state().present().is_some() {
+        caller.call(AfterRetrieve).await?;
+    }
+    Ok(())
+}
+
+/// Looks what is stored where the decision needs that: the commit would do so next.
+async fn foresee(shared: &Arc<Shared>, ending: Ending) -> Result<Foreseen> {
+    let foreseen = committing::foresee(shared, ending);
+    if foreseen.0 != Plan::Load {
+        return Ok(Foreseen { plan: foreseen.0, dirty: foreseen.1 });
+    }
+    let located = {
+        let _gate = shared.pass_gate().await;
+        if committing::foresee(shared, ending).0 == Plan::Load { shared.locate().await } else { Ok(()) }
+    };
+    // A session that is to end is ended, whatever can be read of it.
+    if !shared.is_to_end() {
+        located?;
+    }
+    let (plan, dirty) = committing::foresee(shared, ending);
+    let plan = if plan == Plan::Load && shared.is_to_end() { Plan::End } else { plan };
+    Ok(Foreseen { plan, dirty })
+}
+
+/// Calls hooks for one session.
+struct Caller<'a> {
+    shared: &'a Arc<Shared>,
+    hooks: &'a Hooks,
+    fingerprint: Option<Fingerprint>,
+}
+
+impl Caller<'_> {
+    /// The handle is open to the hooks before a flush, also to those of a response.
+    async fn prepare(&self, foreseen: Foreseen) -> Result<()> {
+        for point in foreseen.points() {
+            let _open = (point == BeforeFlush).then(|| self.shared.reopen());
+            self.call(point).await?;
+        }
+        Ok(())
+    }
+
+    /// A refusal stops neither the end of a session, nor somebody who only reads.
+    async fn refused(&self, foreseen: Foreseen, ending: Ending, refusal: Error) -> Result<Committed> {
+        if foreseen.ends() {
+            self.shared.state().destroy();
+            commit_plainly(self.shared, ending).await?;
+            self.conclude(foreseen, Outcome::Ended).await;
+            return Err(refusal);
+        }
+        if foreseen.plan == Plan::Renew && !foreseen.dirty {
+            self.shared.state().keep_as_it_is();
+            return commit_plainly(self.shared, ending).await;
+        }
+        Err(refusal)
+    }
+
+    async fn conclude(&self, foreseen: Foreseen, outcome: Outcome) {
+        let has_flushed = match outcome {
+            Outcome::Created | Outcome::Updated => true,
+            Outcome::Rotated => foreseen.dirty,
+            _ => false,
+        };
+        let points = [
+            (outcome == Outcome::Rotated, AfterChangeId),
+            (foreseen.ends(), AfterDestroy),
+            (has_flushed, AfterFlush),
+        ];
+        for (_, point) in points.into_iter().filter(|(due, _)| *due) {
+            let ended = point == AfterDestroy;
+            let fingerprint = if ended { self.fingerprint } else { self.shared.fingerprint() };
+            // It has happened: nothing can be refused any more.
+            let _ = Caller { fingerprint, ..*self }.call(point).await;
+        }
+    }
+
+    async fn call(&self, point: HookPoint) -> Result<()> {
+        for hook in self.hooks.at(point) {
+            let session = (point != BeforeRetrieve).then(|| Session { shared: self.shared.clone() });
+            let moment = Moment::new(point, session, self.fingerprint);
+            match self.hooks.call(hook, moment).await {
+                Ok(()) => {}
+                Err(error) if error.is_refusal() && point.may_refuse() => return Err(refusal(point, error)),
+                Err(error) => self.shared.manager.tell_of_hook(point, self.fingerprint, error),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn refusal(point: HookPoint, error: HookError) -> Error {
+    Error::new(ErrorKind::Refused, point.name()).with_detail("by a hook").with_source(error.into_cause())
+}
+
+impl Shared {
+    fn is_to_end(&self) -> bool {
+        self.state().intent == Intent::Destroy
+    }
+
+    fn fingerprint(&self) -> Option<Fingerprint> {
+        self.state().key().map(|key| self.manager.fingerprint(key))
+    }
+}
+
+impl SessionManager {
+    fn tell_of_hook(&self, point: HookPoint, session: Option<Fingerprint>, error: HookError) {
+        let error = Error::new(ErrorKind::Other, point.name())
+            .with_detail("a hook failed, and was passed over")
+            .with_source(error.into_cause());
+        self.tell_about(EventKind::HookFailed, session, Some(&error));
+    }
+}

@@ -1,0 +1,118 @@
+//! Hooks that say no.
+
+use std::future::ready;
+use std::time::Duration;
+
+use dancecard_core::{Error, ErrorKind, HookError, HookPoint, Hooks, Policy, Result};
+
+use super::{house_with, impatient, request, visited};
+use crate::house::Browser;
+
+/// A reason that an application looks for.
+#[derive(Debug, PartialEq, Eq)]
+struct OverQuota(u32);
+
+impl std::fmt::Display for OverQuota {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("over quota")
+    }
+}
+
+impl std::error::Error for OverQuota {}
+
+fn refusing(point: HookPoint) -> Hooks {
+    impatient().on(point, |_| ready(Err(HookError::refuse(OverQuota(3)))))
+}
+
+fn assert_refused(error: &Error) {
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    let reason = std::error::Error::source(error).and_then(|source| source.downcast_ref());
+    assert_eq!(reason, Some(&OverQuota(3)));
+}
+
+#[tokio::test]
+async fn a_beginning_and_a_flush_can_be_refused() -> Result<()> {
+    for point in [HookPoint::BeforeCreate, HookPoint::BeforeFlush] {
+        let house = house_with(refusing(point), Policy::default());
+        let mut browser = Browser::default();
+        let error = request(&house, &mut browser, async |session| session.set("a", 1)).await.unwrap_err();
+        assert_refused(&error);
+        assert_eq!((house.live().await, house.store.calls().len()), (0, 0), "{point:?}");
+        assert!(browser.cookie.is_none());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_refused_flush_leaves_the_session_as_it_was() -> Result<()> {
+    let (house, mut browser) = visited(refusing(HookPoint::BeforeFlush)).await?;
+    let error = request(&house, &mut browser, async |session| session.set("a", 2)).await.unwrap_err();
+    assert_refused(&error);
+    assert_eq!(browser.sees(&house, "a").await?, Some(1));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_retrieval_can_be_refused() -> Result<()> {
+    let (house, browser) = visited(refusing(HookPoint::BeforeRetrieve)).await?;
+    let error = browser.open(&house).get::<i64>("a").await.unwrap_err();
+    assert_refused(&error);
+    assert!(house.store.calls().is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_change_of_id_can_be_refused() -> Result<()> {
+    let (house, mut browser) = visited(refusing(HookPoint::BeforeChangeId)).await?;
+    let before = browser.key();
+    let error = request(&house, &mut browser, async |session| session.sign_in("ada")).await.unwrap_err();
+    assert_refused(&error);
+    assert_eq!(browser.key(), before);
+    assert_eq!(browser.open(&house).principal().await?, None);
+    Ok(())
+}
+
+/// It is time for a new id, and the hook says no: whoever only reads goes on with the old one.
+#[tokio::test]
+async fn a_refused_renewal_is_no_error_of_a_reader() -> Result<()> {
+    let policy = Policy::default().with_renewal(Duration::from_secs(60), Duration::from_secs(30));
+    let house = house_with(refusing(HookPoint::BeforeChangeId), policy);
+    let mut browser = house.visitor("a").await?;
+    let before = browser.key();
+    house.wait(61);
+    request(&house, &mut browser, async |session| session.get::<i64>("a").await.map(drop)).await?;
+    assert_eq!(browser.key(), before);
+    let error = request(&house, &mut browser, async |session| session.set("a", 2)).await.unwrap_err();
+    assert_refused(&error);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_end_can_not_be_refused() -> Result<()> {
+    for point in HookPoint::ALL {
+        let (house, mut browser) = visited(refusing(point)).await?;
+        request(&house, &mut browser, async |session| session.destroy()).await?;
+        assert_eq!((house.live().await, browser.cookie.is_none()), (0, true), "{point:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_end_stands_if_what_would_follow_is_refused() -> Result<()> {
+    for point in [HookPoint::BeforeCreate, HookPoint::BeforeFlush] {
+        let (house, browser) = visited(refusing(point)).await?;
+        let session = browser.open(&house);
+        session.destroy()?;
+        session.set("goodbye", true)?;
+        assert_refused(&house.manager.commit(&session).await.unwrap_err());
+        assert_eq!(house.live().await, 0, "{point:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_reason_is_in_no_debug_text() {
+    let error = HookError::refuse("a secret");
+    assert!(!format!("{error:?}").contains("secret"));
+    assert!(!format!("{:?}", refusing(HookPoint::BeforeFlush)).contains("quota"));
+}
