@@ -3,9 +3,7 @@
 use std::future::ready;
 use std::sync::Arc;
 
-use dancecard_core::{
-    ErrorKind, EventKind, Fingerprint, HookPoint, Hooks, Outcome, Policy, Result, Session,
-};
+use dancecard_core::{ErrorKind, EventKind, Fingerprint, HookPoint, Hooks, Outcome, Policy, Result, Session};
 use parking_lot::Mutex;
 
 use crate::house::{Browser, House, made_up};

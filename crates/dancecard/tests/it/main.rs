@@ -10,5 +10,13 @@ mod rotation;
 mod spec;
 #[cfg(feature = "sqlite")]
 mod stolen;
-#[cfg(feature = "sqlite")]
+#[cfg(all(
+    feature = "cookie",
+    feature = "file",
+    feature = "memcached",
+    feature = "mysql",
+    feature = "postgres",
+    feature = "redis",
+    feature = "sqlite"
+))]
 mod tables;
