@@ -152,6 +152,11 @@ impl Error {
         self.0.retry
     }
 
+    /// The remedy, if one is known.
+    pub fn detail(&self) -> Option<&str> {
+        self.0.detail.as_deref()
+    }
+
     /// Whether a conditional write lost against another.
     pub fn is_conflict(&self) -> bool {
         self.0.kind == ErrorKind::Conflict

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread;
 
 use dancecard_core::{
@@ -16,8 +17,8 @@ use crate::change::{Applied, Change};
 use crate::config::Config;
 use crate::error::{self, ENGINE};
 use crate::listing::Listing;
-use crate::open;
 use crate::readers::{self, Readers};
+use crate::readiness::Readiness;
 use crate::row::Row;
 use crate::writer::{self, Held, Writer};
 
@@ -55,7 +56,7 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens a database with the default settings, and makes it if there is none.
+    /// An engine on a database file, with the default settings.
     ///
     /// # Errors
     /// Those of [`SqliteStore::connect`].
@@ -63,27 +64,37 @@ impl SqliteStore {
         Self::connect(Config::new(path))
     }
 
-    /// Opens a database, and makes it if there is none.
-    ///
-    /// It reads and writes the file before it returns, which takes some milliseconds, or up to the busy timeout when
-    /// another process keeps the file locked.
+    /// An engine with settings from a URL; [`Config::from_url`] says how they are written.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] for settings out of bounds, a directory that is missing, a file that is not writable,
-    /// another application's database or a newer release's; [`ErrorKind::Corrupt`] for a file that is damaged or no
-    /// database; [`ErrorKind::Full`] when there is no room for the schema; [`ErrorKind::Unavailable`] when another
-    /// process keeps the file locked or the system fails.
+    /// Those of [`Config::from_url`] and [`SqliteStore::connect`].
+    pub fn from_url(url: &str) -> Result<Self> {
+        Self::connect(Config::from_url(url)?)
+    }
+
+    /// An engine with these settings. Nothing is read or written yet: the file is opened, and made if there is none, when
+    /// it is first needed. To know at once that it can be, ask for its health.
+    ///
+    /// Whatever is asked first may fail in the operation `open`: with [`ErrorKind::Config`] for a directory that is
+    /// missing, a file that is not writable, another application's database or a newer release's;
+    /// [`ErrorKind::Corrupt`] for a file that is damaged or no database; [`ErrorKind::Full`] when there is no room for
+    /// the schema; [`ErrorKind::Unavailable`] when another process keeps the file locked beyond the busy timeout, or the
+    /// system fails. Nothing was done then, and the next operation tries again.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] for settings out of bounds; [`ErrorKind::Unavailable`] when the system gives no threads.
     pub fn connect(config: Config) -> Result<Self> {
         config.validate()?;
+        let file = Arc::new(Readiness::new(&config));
         let (writer, jobs) = Writer::new(config.queue);
         let (readers, questions) = Readers::new(config.readers, config.queue);
         let (held, ended) = mpsc::channel(1);
         let (held_by_readers, readers_ended) = mpsc::channel(1);
-        let (connection, batch) = (open::writer(&config)?, config.batch);
-        spawn("dancecard-write", held, move || writer::run(connection, jobs, batch, readers_ended))?;
+        let (own, batch) = (Arc::clone(&file), config.batch);
+        spawn("dancecard-write", held, move || writer::run(&own, jobs, batch, readers_ended))?;
         for questions in questions {
-            let connection = open::reader(&config)?;
-            spawn("dancecard-read", held_by_readers.clone(), move || readers::run(connection, questions))?;
+            let file = Arc::clone(&file);
+            spawn("dancecard-read", held_by_readers.clone(), move || readers::run(&file, questions))?;
         }
         Ok(Self { writer, readers, config, ended })
     }

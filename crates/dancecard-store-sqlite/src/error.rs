@@ -17,6 +17,15 @@ pub(crate) fn stopped(operation: &'static str, retry: Retry) -> Error {
     new(ErrorKind::Unavailable, operation).with_retry(retry).with_detail("the engine's thread has ended")
 }
 
+/// The same error for another of those who waited for what failed once for all of them.
+pub(crate) fn again(error: &Arc<Error>) -> Error {
+    let same = new(error.kind(), error.operation()).with_retry(error.retry()).with_source(Arc::clone(error));
+    match error.detail() {
+        Some(detail) => same.with_detail(detail.to_owned()),
+        None => same,
+    }
+}
+
 /// The error for a row that is not a record.
 pub(crate) fn unreadable(operation: &'static str, cause: Error) -> Error {
     new(ErrorKind::Corrupt, operation)

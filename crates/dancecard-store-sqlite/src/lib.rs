@@ -4,14 +4,15 @@ mod backend;
 mod capabilities;
 mod change;
 mod config;
+mod connect;
 mod error;
 mod listing;
-mod migrate;
-mod open;
 #[cfg(test)]
 mod query_plan;
 mod readers;
+mod readiness;
 mod row;
+mod schema;
 mod versions;
 mod writer;
 

@@ -3,11 +3,14 @@
 //! The log that SQLite writes ahead lets them read while the writer writes. A snapshot that begins after a commit
 //! sees it, so whatever was acknowledged before a question was asked is in the answer.
 
-use dancecard_core::{Entry, Principal, RecordKey, Result, Retry, Versioned};
+use std::sync::Arc;
+
+use dancecard_core::{Entry, Error, Principal, RecordKey, Result, Retry, Versioned};
 use rusqlite::{Connection, params};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error::{self, Failure, Stage};
+use crate::readiness::Readiness;
 use crate::row;
 
 const LOAD: &str = "SELECT version, expires_at, meta, payload FROM session WHERE key = ?1";
@@ -82,15 +85,38 @@ impl Readers {
 }
 
 /// The thread's whole life: until [`Readers`] is gone and every question is answered.
-pub(crate) fn run(connection: Connection, mut questions: mpsc::Receiver<Question>) {
+pub(crate) fn run(file: &Readiness, mut questions: mpsc::Receiver<Question>) {
+    let mut connection = None;
     let mut asked = Vec::new();
     while questions.blocking_recv_many(&mut asked, BATCH) > 0 {
         asked.retain(|question| !question.is_abandoned());
-        if asked.len() > 1 {
-            answer_together(&connection, asked.drain(..));
-        } else {
-            asked.drain(..).for_each(|question| question.answer(&connection));
+        if asked.is_empty() {
+            continue;
         }
+        match opened(&mut connection, file) {
+            Ok(connection) => answer(connection, &mut asked),
+            Err(error) => asked.drain(..).for_each(|question| question.refuse(error::again(&error))),
+        }
+    }
+}
+
+/// The connection, made when it is first needed.
+fn opened<'c>(
+    connection: &'c mut Option<Connection>,
+    file: &Readiness,
+) -> Result<&'c Connection, Arc<Error>> {
+    let made = match connection.take() {
+        Some(made) => made,
+        None => file.reader()?,
+    };
+    Ok(connection.insert(made))
+}
+
+fn answer(connection: &Connection, asked: &mut Vec<Question>) {
+    if asked.len() > 1 {
+        answer_together(connection, asked.drain(..));
+    } else {
+        asked.drain(..).for_each(|question| question.answer(connection));
     }
 }
 
@@ -147,9 +173,17 @@ impl Question {
     }
 
     fn fail(self, failure: &Failure) {
+        let operation = match self {
+            Self::Load { .. } => "load",
+            Self::Page { .. } => "list",
+        };
+        self.refuse(failure.to_error(operation));
+    }
+
+    fn refuse(self, error: Error) {
         match self {
-            Self::Load { reply, .. } => drop(reply.send(Err(failure.to_error("load")))),
-            Self::Page { reply, .. } => drop(reply.send(Err(failure.to_error("list")))),
+            Self::Load { reply, .. } => drop(reply.send(Err(error))),
+            Self::Page { reply, .. } => drop(reply.send(Err(error))),
         }
     }
 }

@@ -1,4 +1,4 @@
--- Step 1 of the schema. It is never edited after a release: a change is a further step in migrate.rs.
+-- Step 1 of the schema. It is never edited after a release: a change is a further step in schema.rs.
 
 -- A table with a rowid, because a row of 1 KiB does not fit into the B-tree that a table without one is kept in:
 -- measured, that costs three times the space and three times the processor time per read.

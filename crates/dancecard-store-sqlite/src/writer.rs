@@ -5,13 +5,15 @@
 
 use std::convert::Infallible;
 use std::slice;
+use std::sync::Arc;
 
-use dancecard_core::{ErrorKind, Result, Retry};
+use dancecard_core::{Error, ErrorKind, Result, Retry};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::change::{Applied, Change, Tables};
 use crate::error::{self, Failure, Stage};
+use crate::readiness::Readiness;
 use crate::versions::Versions;
 
 /// The way to the writer.
@@ -47,18 +49,31 @@ impl Writer {
 }
 
 /// The thread's whole life: until the [`Writer`] is gone and what it sent is done.
-pub(crate) fn run(connection: Connection, mut jobs: mpsc::Receiver<Job>, batch: usize, mut others: Held) {
-    let mut work = Work { connection, versions: Versions::default() };
+pub(crate) fn run(file: &Readiness, mut jobs: mpsc::Receiver<Job>, batch: usize, mut others: Held) {
+    let mut work = None;
     let mut taken = Vec::new();
     while jobs.blocking_recv_many(&mut taken, batch) > 0 {
         // Whoever gave up waiting can't tell whether it was done, so that it need not be.
         taken.retain(|job| !job.reply.is_closed());
-        if !taken.is_empty() {
-            work.settle(std::mem::take(&mut taken));
+        if taken.is_empty() {
+            continue;
+        }
+        match opened(&mut work, file) {
+            Ok(work) => work.settle(std::mem::take(&mut taken)),
+            Err(error) => taken.drain(..).for_each(|job| job.refuse(error::again(&error))),
         }
     }
     // Of connections that are closed at the same moment, none would be the last one, which tidies up the log.
     let _: Option<Infallible> = others.blocking_recv();
+}
+
+/// The work with its connection, which is made when it is first needed.
+fn opened<'w>(work: &'w mut Option<Work>, file: &Readiness) -> Result<&'w mut Work, Arc<Error>> {
+    let made = match work.take() {
+        Some(made) => made,
+        None => Work { connection: file.writer()?, versions: Versions::default() },
+    };
+    Ok(work.insert(made))
 }
 
 struct Work {
@@ -165,7 +180,12 @@ impl Job {
     }
 
     fn fail(self, failure: &Failure) {
-        let _ = self.reply.send(Err(failure.to_error(self.change.operation())));
+        let error = failure.to_error(self.change.operation());
+        self.refuse(error);
+    }
+
+    fn refuse(self, error: Error) {
+        let _ = self.reply.send(Err(error));
     }
 }
 
@@ -204,7 +224,9 @@ mod tests {
         assert_eq!((jobs.len(), jobs.capacity()), (4, 0));
 
         let (_, nobody) = mpsc::channel(1);
-        let thread = std::thread::spawn(|| run(connection(), jobs, 3, nobody));
+        let directory = tempfile::tempdir().unwrap();
+        let file = Readiness::new(&crate::Config::new(directory.path().join("sessions.db")));
+        let thread = std::thread::spawn(move || run(&file, jobs, 3, nobody));
         while !calls.is_empty() {
             calls.retain_mut(|call| call.as_mut().poll(&mut context).is_pending());
             std::thread::yield_now();
@@ -239,7 +261,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let config = crate::Config::new(directory.path().join("sessions.db"));
         let mut work =
-            Work { connection: crate::open::writer(&config).unwrap(), versions: Versions::default() };
+            Work { connection: crate::connect::writer(&config).unwrap(), versions: Versions::default() };
         let count_and_give_up = |_| {
             WAITS.fetch_add(1, Ordering::SeqCst);
             false

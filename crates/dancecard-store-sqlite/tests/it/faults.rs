@@ -109,6 +109,7 @@ async fn a_lock_beyond_the_timeout_is_safe_to_retry_and_does_not_stop_readers() 
 async fn a_lock_is_waited_for_once_by_all_that_meet_it() {
     let place = Place::new();
     let store = SqliteStore::connect(place.config().with_busy_timeout(Duration::from_millis(300))).unwrap();
+    store.delete(&key("none")).await.unwrap();
     let lock = place.connection();
     lock.execute_batch("BEGIN IMMEDIATE").unwrap();
     let keys: Vec<_> = (0..100).map(key).collect();
@@ -123,16 +124,23 @@ async fn a_lock_is_waited_for_once_by_all_that_meet_it() {
     assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
 }
 
-#[test]
-fn a_file_that_is_locked_at_the_start_is_unavailable() {
+#[tokio::test]
+async fn a_file_that_is_locked_at_the_start_is_unavailable() {
     let place = Place::new();
     let lock = place.connection();
     lock.execute_batch("BEGIN EXCLUSIVE").unwrap();
     let config = place.config().with_busy_timeout(Duration::from_millis(20));
-    let error = SqliteStore::connect(config.clone()).unwrap_err();
-    assert_is(&error, ErrorKind::Unavailable, Retry::Safe);
+    let store = SqliteStore::connect(config).unwrap();
+    let name = key("a");
+    let mut writes: Vec<_> =
+        (0..9).map(|_| Box::pin(store.write(&name, record(""), WriteMode::Create))).collect();
+    assert!(writes.iter_mut().all(|write| poll_once(write.as_mut()).is_pending()));
+    for write in writes {
+        assert_is(&write.await.unwrap_err(), ErrorKind::Unavailable, Retry::Safe);
+    }
+    assert_is(&store.load(&name).await.unwrap_err(), ErrorKind::Unavailable, Retry::Safe);
     lock.execute_batch("COMMIT").unwrap();
-    SqliteStore::connect(config).unwrap();
+    create(&store, "a").await;
 }
 
 #[tokio::test]

@@ -9,8 +9,8 @@ use dancecard_store_sqlite::{Config, SqliteStore};
 
 use crate::fixture::*;
 
-fn refusal(config: Config) -> Error {
-    let error = SqliteStore::connect(config).unwrap_err();
+async fn refusal(config: Config) -> Error {
+    let error = SqliteStore::connect(config).unwrap().health().await.unwrap_err();
     assert_discreet(&error);
     assert_eq!(error.operation(), "open");
     error
@@ -26,10 +26,11 @@ fn pragma(place: &Place, name: &str) -> String {
 async fn a_new_file_is_marked_as_ours_and_written_ahead() {
     let place = Place::new();
     let store = place.open();
+    assert!(!place.path().exists(), "not before the first use");
+    store.health().await.unwrap();
     assert_eq!(pragma(&place, "application_id"), format!("Integer({})", u32::from_be_bytes(*b"dcrd")));
     assert_eq!(pragma(&place, "user_version"), "Integer(1)");
     assert_eq!(pragma(&place, "journal_mode"), "Text(\"wal\")");
-    store.health().await.unwrap();
 }
 
 #[cfg(unix)]
@@ -61,8 +62,10 @@ fn engines_that_start_at_once_on_a_new_file_all_open_it() {
         let start = Barrier::new(8);
         std::thread::scope(|scope| {
             let opening = || {
+                let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+                let store = SqliteStore::open(place.path()).unwrap();
                 start.wait();
-                SqliteStore::open(place.path())
+                runtime.block_on(store.delete(&key("none")))
             };
             let all: Vec<_> = (0..8).map(|_| scope.spawn(opening)).collect();
             for one in all {
@@ -73,30 +76,42 @@ fn engines_that_start_at_once_on_a_new_file_all_open_it() {
     }
 }
 
-#[test]
-fn a_missing_directory_is_a_mistake_in_the_configuration() {
+#[tokio::test]
+async fn a_missing_directory_is_a_mistake_in_the_configuration() {
     let place = Place::new();
-    let error = refusal(Config::new(place.path().join("missing/sessions.db")));
+    let error = refusal(Config::new(place.path().join("missing/sessions.db"))).await;
     assert_eq!(error.kind(), ErrorKind::Config);
     assert!(error.to_string().contains("directory must exist"), "{error}");
 }
 
-#[test]
-fn a_directory_in_its_place_is_a_mistake_in_the_configuration() {
+#[tokio::test]
+async fn a_mistake_that_is_put_right_is_forgotten() {
     let place = Place::new();
-    fs::create_dir(place.path()).unwrap();
-    assert_eq!(refusal(place.config()).kind(), ErrorKind::Config);
+    let path = place.path().with_file_name("missing").join("sessions.db");
+    let store = SqliteStore::open(&path).unwrap();
+    let refused = [store.health().await, store.delete(&key("a")).await];
+    assert!(refused.into_iter().all(|refused| refused.unwrap_err().kind() == ErrorKind::Config));
+    fs::create_dir(path.parent().unwrap()).unwrap();
+    create(&store, "a").await;
+    assert!(payload(&store, "a").await.is_some());
 }
 
-#[test]
-fn another_applications_database_is_refused_and_left_alone() {
+#[tokio::test]
+async fn a_directory_in_its_place_is_a_mistake_in_the_configuration() {
+    let place = Place::new();
+    fs::create_dir(place.path()).unwrap();
+    assert_eq!(refusal(place.config()).await.kind(), ErrorKind::Config);
+}
+
+#[tokio::test]
+async fn another_applications_database_is_refused_and_left_alone() {
     for ids in
         ["", "PRAGMA application_id = 1", "PRAGMA user_version = 7", "PRAGMA application_id = 0x64637264"]
     {
         let place = Place::new();
         place.connection().execute_batch(&format!("CREATE TABLE bank (money); {ids}")).unwrap();
         let before = fs::read(place.path()).unwrap();
-        let error = refusal(place.config());
+        let error = refusal(place.config()).await;
         assert_eq!(error.kind(), ErrorKind::Config, "{ids}");
         assert!(error.to_string().contains("file of their own"), "{error}");
         assert!(fs::read(place.path()).unwrap() == before, "{ids}");
@@ -110,18 +125,18 @@ async fn a_database_of_a_newer_release_is_refused_and_left_alone() {
     create(&store, "a").await;
     store.close().await;
     place.connection().execute_batch("PRAGMA user_version = 2").unwrap();
-    let error = refusal(place.config());
+    let error = refusal(place.config()).await;
     assert_eq!(error.kind(), ErrorKind::Config);
     assert!(error.to_string().contains("run the newer release"), "{error}");
     place.connection().execute_batch("PRAGMA user_version = 1").unwrap();
     assert!(payload(&place.open(), "a").await.is_some());
 }
 
-#[test]
-fn a_file_that_is_no_database_is_refused_and_left_alone() {
+#[tokio::test]
+async fn a_file_that_is_no_database_is_refused_and_left_alone() {
     let place = Place::new();
     fs::write(place.path(), [b'x'; 10_000]).unwrap();
-    let error = refusal(place.config());
+    let error = refusal(place.config()).await;
     assert_eq!(error.kind(), ErrorKind::Corrupt);
     assert!(error.to_string().contains("backup"), "{error}");
     assert_eq!(fs::read(place.path()).unwrap(), [b'x'; 10_000]);

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::config::Config;
 use crate::error::{self, Failure, Stage};
-use crate::migrate;
+use crate::schema;
 
 /// More than there are statements, so that each is prepared once.
 const STATEMENTS: usize = 16;
@@ -29,9 +29,9 @@ pub(crate) fn writer(config: &Config) -> Result<Connection> {
     let path = locate(config)?;
     let mut connection = connect(&path, config)?;
     // Before anything is changed, lest another application's database be.
-    migrate::inspect(&connection, migrate::STEPS)?;
+    schema::inspect(&connection, schema::STEPS)?;
     write_ahead(&connection, config)?;
-    migrate::migrate(&mut connection, migrate::STEPS)?;
+    schema::migrate(&mut connection, schema::STEPS)?;
     set_up_writer(&connection, config).map_err(refused)?;
     Ok(connection)
 }
