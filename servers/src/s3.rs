@@ -1,4 +1,4 @@
-//! A server of the S3 interface: moto, in the memory of one process.
+//! A server of the S3 interface: moto, in the memory of one process, one request at a time.
 
 use std::ffi::OsString;
 use std::io;
@@ -13,6 +13,8 @@ pub const BUCKET: &str = "dancecard";
 /// The region it says it is in. Any pair of keys is accepted.
 pub const REGION: &str = "us-east-1";
 
+/// moto alone compares and writes in two steps, between which another request may come.
+const SCRIPT: &str = include_str!("../python/s3.py");
 const OK: &[u8] = b"HTTP/1.1 200";
 
 /// Whether the program is there.
@@ -50,7 +52,7 @@ impl Software for S3 {
         let python = program::unpacked("python/bin/python3").ok_or_else(missing)?;
         program::in_python("moto/server.py").ok_or_else(missing)?;
         let port = site.port.to_string();
-        let words = ["-m", "moto.server", "-H", "127.0.0.1", "-p", &port];
+        let words = ["-c", SCRIPT, "127.0.0.1", &port];
         Ok(std::iter::once(python.into_os_string()).chain(words.map(OsString::from)).collect())
     }
 

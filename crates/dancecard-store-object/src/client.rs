@@ -1,0 +1,193 @@
+//! Requests to the service, each with a deadline and in terms of the engine.
+
+use std::future::Future;
+use std::time::Duration;
+
+use dancecard_core::Result;
+use opendal::options::{DeleteOptions, WriteOptions};
+use opendal::{Lister, Metadata, Operator};
+
+use crate::conditions::Conditions;
+use crate::error::{self, Step};
+use crate::version::Token;
+
+/// How often something is asked that changes nothing.
+const ATTEMPTS: usize = 3;
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+
+/// The way to a service.
+#[derive(Debug)]
+pub(crate) struct Client {
+    operator: Operator,
+    conditions: Conditions,
+    /// None for what is in this process.
+    deadline: Option<Duration>,
+}
+
+/// An object that was read.
+#[derive(Debug)]
+pub(crate) struct Got {
+    pub(crate) bytes: Vec<u8>,
+    /// What the service tells it by, if it does.
+    pub(crate) token: Option<Token>,
+}
+
+/// What a write depends on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Condition<'a> {
+    Nothing,
+    Absent,
+    At(&'a Token),
+}
+
+impl Client {
+    pub(crate) fn new(operator: Operator, conditions: Conditions, deadline: Option<Duration>) -> Self {
+        Self { operator, conditions, deadline }
+    }
+
+    pub(crate) fn conditions(&self) -> Conditions {
+        self.conditions
+    }
+
+    pub(crate) fn can_list(&self) -> bool {
+        self.operator.info().capability().list
+    }
+
+    /// The object in a place, if there is one.
+    pub(crate) async fn get(&self, path: &str, operation: &'static str) -> Result<Option<Got>> {
+        let read = || async {
+            let reader = self.operator.reader(path).await?;
+            let bytes = reader.read(..).await?;
+            Ok((bytes, reader.metadata().cloned()))
+        };
+        match self.within(operation, Step::Read, again(read)).await? {
+            Ok((bytes, about)) => {
+                let token = about.as_ref().and_then(|about| self.token(about));
+                Ok(Some(Got { bytes: bytes.to_vec(), token }))
+            }
+            Err(cause) if error::is_absent(&cause) => Ok(None),
+            Err(cause) => Err(error::refused(operation, Step::Read, &cause)),
+        }
+    }
+
+    /// Whether there is an object in a place.
+    pub(crate) async fn exists(&self, path: &str, operation: &'static str) -> Result<bool> {
+        let ask = || self.operator.exists(path);
+        let exists = self.within(operation, Step::Read, again(ask)).await?;
+        exists.map_err(|cause| error::refused(operation, Step::Read, &cause))
+    }
+
+    /// What the service tells the object in a place by, if there is one, and it does.
+    pub(crate) async fn look(&self, path: &str, operation: &'static str) -> Result<Option<Token>> {
+        let ask = || self.operator.stat(path);
+        match self.within(operation, Step::Read, again(ask)).await? {
+            Ok(about) => Ok(self.token(&about)),
+            Err(cause) if error::is_absent(&cause) => Ok(None),
+            Err(cause) => Err(error::refused(operation, Step::Read, &cause)),
+        }
+    }
+
+    /// Writes an object, and returns what the service tells it by.
+    pub(crate) async fn put(
+        &self,
+        path: &str,
+        bytes: Vec<u8>,
+        condition: Condition<'_>,
+        operation: &'static str,
+    ) -> Result<Option<Token>> {
+        let mut options = WriteOptions::default();
+        match condition {
+            Condition::Nothing => {}
+            Condition::Absent => options.if_not_exists = true,
+            Condition::At(Token::Tag(tag)) => options.if_match = Some(tag.clone()),
+            Condition::At(Token::Generation(number)) => options.if_version_match = Some(number.clone()),
+            // The service can't compare what it doesn't know.
+            Condition::At(Token::Nonce(_)) => {
+                return Err(error::new(dancecard_core::ErrorKind::Conflict, operation));
+            }
+        }
+        let write = self.operator.write_options(path, bytes, options);
+        match self.within(operation, Step::Write, write).await? {
+            Ok(about) => Ok(self.token(&about)),
+            Err(cause) if matches!(condition, Condition::At(_)) && error::is_absent(&cause) => {
+                Err(error::new(dancecard_core::ErrorKind::Conflict, operation))
+            }
+            Err(cause) => Err(error::refused(operation, Step::Write, &cause)),
+        }
+    }
+
+    /// Removes whatever is in a place.
+    pub(crate) async fn remove(&self, path: &str, operation: &'static str) -> Result<()> {
+        let delete = self.operator.delete(path);
+        let deleted = self.within(operation, Step::Write, delete).await?;
+        match deleted {
+            // Somebody else was faster.
+            Err(cause) if error::is_absent(&cause) => Ok(()),
+            deleted => deleted.map_err(|cause| error::refused(operation, Step::Write, &cause)),
+        }
+    }
+
+    /// Removes an object if it is still this one. `false` when it is not.
+    pub(crate) async fn remove_at(&self, path: &str, token: &Token, operation: &'static str) -> Result<bool> {
+        let mut options = DeleteOptions::default();
+        match token {
+            Token::Tag(tag) => options.if_match = Some(tag.clone()),
+            Token::Generation(number) => options.if_version_match = Some(number.clone()),
+            Token::Nonce(_) => return Ok(false),
+        }
+        match self.within(operation, Step::Write, self.operator.delete_options(path, options)).await? {
+            Ok(()) => Ok(true),
+            Err(cause) if is_other(&cause) => Ok(false),
+            Err(cause) => Err(error::refused(operation, Step::Write, &cause)),
+        }
+    }
+
+    /// Begins to list a place.
+    pub(crate) async fn list(&self, path: &str, operation: &'static str) -> Result<Lister> {
+        let listing = self.within(operation, Step::Read, self.operator.lister(path)).await?;
+        listing.map_err(|cause| error::refused(operation, Step::Read, &cause))
+    }
+
+    /// Waits for an answer, as long as it may take.
+    pub(crate) async fn within<T>(
+        &self,
+        operation: &'static str,
+        step: Step,
+        work: impl Future<Output = opendal::Result<T>>,
+    ) -> Result<opendal::Result<T>> {
+        match self.deadline {
+            None => Ok(work.await),
+            Some(span) => tokio::time::timeout(span, work).await.map_err(|_| error::late(operation, step)),
+        }
+    }
+
+    fn token(&self, about: &Metadata) -> Option<Token> {
+        match self.conditions {
+            Conditions::Tags => about.etag().map(|tag| Token::Tag(tag.to_owned())),
+            Conditions::Generations => about.version().map(|number| Token::Generation(number.to_owned())),
+            Conditions::Alone | Conditions::Nobody { .. } => None,
+        }
+    }
+}
+
+/// Asks again when a connection broke or the service had a weak moment. What changes nothing may be asked again.
+async fn again<T, F>(ask: impl Fn() -> F) -> opendal::Result<T>
+where
+    F: Future<Output = opendal::Result<T>>,
+{
+    let mut pause = FIRST_PAUSE;
+    for _ in 1..ATTEMPTS {
+        match ask().await {
+            Err(cause) if cause.is_temporary() => tokio::time::sleep(pause).await,
+            answer => return answer,
+        }
+        pause *= 4;
+    }
+    ask().await
+}
+
+/// Whether the object was not the one that was meant, or not there.
+fn is_other(cause: &opendal::Error) -> bool {
+    use opendal::ErrorKind::{ConditionNotMatch, Conflict};
+    matches!(cause.kind(), ConditionNotMatch | Conflict) || error::is_absent(cause)
+}

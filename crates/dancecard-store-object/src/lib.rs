@@ -1,0 +1,20 @@
+#![doc = include_str!("../docs.md")]
+
+mod backend;
+mod capabilities;
+mod client;
+mod conditions;
+mod config;
+mod error;
+mod index;
+mod listing;
+mod name;
+mod object;
+mod opening;
+mod options;
+mod purging;
+mod service;
+mod version;
+
+pub use backend::ObjectStore;
+pub use config::Config;

@@ -1,0 +1,69 @@
+//! The listing: the names in a place, and each record read, some at a time.
+//!
+//! A service lists a name once, and one that is there throughout; so the records are.
+
+use dancecard_core::{Entry, ListQuery, Result};
+use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
+use opendal::Lister;
+
+use crate::backend::ObjectStore;
+use crate::error::{self, Step};
+use crate::name::{Name, Owner, named};
+use crate::object::Fault;
+
+impl ObjectStore {
+    /// The records that are asked for. One that is not readable doesn't hide the others.
+    pub(crate) fn entries(&self, query: ListQuery) -> impl Stream<Item = Result<Entry>> + Send + '_ {
+        let owner = query.principal.as_ref().map(Owner::of);
+        let names = self.names(owner, "list");
+        let line = move |name: Result<Name>| {
+            let query = query.clone();
+            async move { self.line(name?, &query).await }
+        };
+        let lines = names.map(line).buffer_unordered(self.config.concurrency);
+        lines.filter_map(|line| std::future::ready(line.transpose()))
+    }
+
+    async fn line(&self, name: Name, query: &ListQuery) -> Result<Option<Entry>> {
+        let Some(found) = self.find(&name, "list").await? else { return Ok(None) };
+        if !query.matches(&found.record.meta) {
+            return Ok(None);
+        }
+        let key = name.key().or(found.key).ok_or_else(|| error::unreadable("list", Fault::NoKey))?;
+        Ok(Some(Entry { key, version: found.state.to_version(), meta: found.record.meta }))
+    }
+
+    /// The names of all records, or of those that an owner has entries for.
+    pub(crate) fn names(
+        &self,
+        owner: Option<Owner>,
+        operation: &'static str,
+    ) -> impl Stream<Item = Result<Name>> + Send + '_ {
+        let begin = async move {
+            if !self.client.can_list() {
+                return Err(dancecard_core::Store::unsupported(self, operation));
+            }
+            self.ready(operation).await?;
+            let place = owner.map_or_else(|| self.paths.records(), |owner| self.paths.entries(owner));
+            let lister = self.client.list(&place, operation).await?;
+            Ok(stream::try_unfold(lister, move |lister| self.next_name(lister, operation)))
+        };
+        stream::once(begin).try_flatten()
+    }
+
+    async fn next_name(&self, mut lister: Lister, operation: &'static str) -> Result<Option<(Name, Lister)>> {
+        loop {
+            let next = async { lister.try_next().await };
+            let next = self.client.within(operation, Step::Read, next).await?;
+            match next.map_err(|cause| error::refused(operation, Step::Read, &cause))? {
+                None => return Ok(None),
+                Some(entry) if entry.metadata().is_dir() => {}
+                Some(entry) => {
+                    if let Some(name) = named(entry.path()) {
+                        return Ok(Some((name, lister)));
+                    }
+                }
+            }
+        }
+    }
+}

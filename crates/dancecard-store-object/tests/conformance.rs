@@ -1,0 +1,121 @@
+//! The conformance suite of the engine contract, on each kind of service: one in this process, one of folders where the
+//! last writer wins, and one that speaks the S3 interface.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use dancecard_store_object::{Config, ObjectStore};
+use dancecard_testkit::store::{self, Opened, Subject};
+use dancecard_testkit::{Failure, Outcome};
+use libtest_mimic::Trial;
+
+fn main() {
+    let memory = store::trials("object-memory", memory);
+    store::run(memory.into_iter().chain(files()).chain(s3()).collect());
+}
+
+async fn memory() -> Opened {
+    Ok(Subject::new(connect(Config::new("memory"))?))
+}
+
+fn connect(config: Config) -> Outcome<ObjectStore> {
+    Ok(ObjectStore::connect(config)?)
+}
+
+/// A prefix of its own for each case.
+fn prefix() -> String {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    format!("case-{}", COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+#[cfg(not(feature = "fs"))]
+fn files() -> Vec<Trial> {
+    vec![without("object-fs", "fs")]
+}
+
+#[cfg(feature = "fs")]
+fn files() -> Vec<Trial> {
+    // OpenDAL waits for the disk with each file, so thousands of them take minutes.
+    let few = |trial: &Trial| !trial.name().contains("ten_thousand");
+    store::trials("object-fs", open_files).into_iter().filter(few).collect()
+}
+
+#[cfg(feature = "fs")]
+async fn open_files() -> Opened {
+    let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+    let folder = folder.map_err(|error| Failure::new("a temporary folder", error.to_string()))?;
+    let root = folder.path().to_string_lossy().into_owned();
+    let config = Config::new("fs").with_option("root", root).with_last_writer_wins(true);
+    let (again, other) = (config.clone(), config.clone());
+    Ok(Subject::new(connect(config)?)
+        .with_reopen(move || std::future::ready(connect(again.clone())))
+        .with_peer(move || std::future::ready(connect(other.clone())))
+        .keeping(folder))
+}
+
+#[cfg(not(feature = "s3"))]
+fn s3() -> Vec<Trial> {
+    vec![without("object-s3", "s3")]
+}
+
+#[cfg(feature = "s3")]
+fn s3() -> Vec<Trial> {
+    use std::sync::Arc;
+
+    use dancecard_testkit::store::Settings;
+
+    let server = match dancecard_servers::s3::start() {
+        Ok(server) => Arc::new(server),
+        Err(absent) => return vec![absent.trial("object-s3")],
+    };
+    let open = move || open_s3(Arc::clone(&server));
+    // The server needs some milliseconds for a request, and much more on a busy machine.
+    let mut settings = Settings::from_env();
+    (settings.sequences, settings.operations) = (settings.sequences.min(2), settings.operations.min(80));
+    settings.patience = std::time::Duration::from_secs(1800);
+    store::trials_with("object-s3", open, settings).into_iter().map(unhurried).collect()
+}
+
+/// Cases of thousands of requests wait for `--include-ignored`: they pass, and take minutes each.
+#[cfg(feature = "s3")]
+fn unhurried(trial: Trial) -> Trial {
+    const LONG: [&str; 4] = [
+        "ten_thousand",
+        "racing_increments",
+        "a_dropped_purge_harms_nothing_live",
+        "a_purge_spares_what_is_written_meanwhile",
+    ];
+    match LONG.iter().any(|name| trial.name().contains(name)) {
+        true => trial.with_kind("minutes on moto").with_ignored_flag(true),
+        false => trial,
+    }
+}
+
+#[cfg(feature = "s3")]
+async fn open_s3(server: std::sync::Arc<dancecard_servers::Running>) -> Opened {
+    use dancecard_servers::s3::{BUCKET, REGION};
+
+    let config = Config::new("s3")
+        .with_option("endpoint", server.url())
+        .with_option("bucket", BUCKET)
+        .with_option("region", REGION)
+        .with_option("access_key_id", "key")
+        .with_option("secret_access_key", "secret")
+        .with_option("disable_config_load", "true")
+        .with_option("disable_ec2_metadata", "true")
+        .with_timeout(std::time::Duration::from_secs(60))
+        .with_prefix(prefix());
+    let (again, other) = (config.clone(), config.clone());
+    Ok(Subject::new(connect(config)?)
+        .with_reopen(move || std::future::ready(connect(again.clone())))
+        .with_peer(move || std::future::ready(connect(other.clone())))
+        .keeping(server))
+}
+
+/// The line for a service that this build lacks.
+#[allow(dead_code)]
+fn without(engine: &str, feature: &str) -> Trial {
+    let fail = || Err("its cargo feature is off".into());
+    Trial::test(format!("{engine}::suite"), fail)
+        .with_kind(format!("no feature {feature}"))
+        .with_ignored_flag(true)
+}

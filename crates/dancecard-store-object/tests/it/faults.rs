@@ -1,0 +1,190 @@
+//! Connections that break, hang and crawl, by a proxy before the server, and a server that is stopped.
+
+use std::time::{Duration, Instant};
+
+use dancecard_core::{ErrorKind, ListQuery, Retry, Store, WriteMode};
+use dancecard_servers::{Mode, Proxy, Way};
+use dancecard_store_object::ObjectStore;
+
+use crate::world::*;
+
+trials![
+    a_read_survives_a_connection_that_is_cut,
+    a_write_that_is_cut_is_done_or_not_and_says_that_nobody_knows,
+    a_server_that_is_not_there_is_safe_to_ask_again,
+    a_server_that_came_back_is_found,
+    a_silent_server_holds_nobody_beyond_the_deadline,
+    a_slow_server_is_waited_for,
+    counters_are_exact_or_unknown_under_faults,
+    a_server_that_is_stopped_is_waited_for_until_the_deadline,
+    a_server_that_was_killed_is_found_again_and_nothing_comes_back,
+];
+
+const SHORT: Duration = Duration::from_millis(400);
+
+/// An engine behind a proxy, opened, with that much time for a request from now on.
+async fn behind(timeout: Duration) -> (Proxy, ObjectStore) {
+    let proxy = Proxy::start(shared().address()).unwrap();
+    let config = config(&proxy.url(&shared().url()));
+    connect(&config).health().await.unwrap();
+    let store = connect(&config.with_timeout(timeout));
+    for _ in 0..100 {
+        if store.health().await.is_ok() {
+            break;
+        }
+    }
+    (proxy, store)
+}
+
+async fn a_read_survives_a_connection_that_is_cut() {
+    let (proxy, store) = behind(PATIENCE).await;
+    create(&store, "a").await;
+    proxy.forget();
+    payload(&store, "a").await.unwrap();
+    let counts = proxy.counts();
+    for (way, bytes) in [(Way::Requests, counts.to_server), (Way::Replies, counts.to_client)] {
+        for after in (0..bytes).step_by(29) {
+            proxy.set(Mode::Cut { way, after, once: true });
+            assert_eq!(payload(&store, "a").await.unwrap(), bulk(100).payload, "{way:?} {after}");
+            proxy.set(Mode::Pass);
+        }
+    }
+}
+
+async fn a_write_that_is_cut_is_done_or_not_and_says_that_nobody_knows() {
+    let (proxy, store) = behind(PATIENCE).await;
+    let mut version = create(&store, "a").await;
+    proxy.forget();
+    version = store.write(&key("a"), bulk(0), WriteMode::Update(version)).await.unwrap();
+    let counts = proxy.counts();
+    let requests = (0..counts.to_server).step_by(101).map(|after| (Way::Requests, after));
+    for (way, after) in requests.chain((0..counts.to_client).step_by(43).map(|after| (Way::Replies, after))) {
+        proxy.set(Mode::Cut { way, after, once: true });
+        let written = store.write(&key("a"), bulk(1), WriteMode::Update(version.clone())).await;
+        proxy.set(Mode::Pass);
+        // A reply whose head came through tells enough.
+        if let Err(error) = &written {
+            assert_is(error, ErrorKind::Unavailable, Retry::Unknown);
+        }
+        let found = store.load(&key("a")).await.unwrap().unwrap();
+        let is_done = *found.version() != version;
+        assert!(is_done || written.is_err(), "{way:?} {after}");
+        assert_eq!(found.payload(), bulk(usize::from(is_done)).payload, "{way:?} {after}");
+        let again = WriteMode::Update(found.version().clone());
+        version = store.write(&key("a"), bulk(0), again).await.unwrap();
+    }
+}
+
+async fn a_server_that_is_not_there_is_safe_to_ask_again() {
+    let (proxy, store) = behind(PATIENCE).await;
+    let version = create(&store, "a").await;
+    proxy.set(Mode::Down);
+    proxy.reset();
+    for error in [
+        store.load(&key("a")).await.map(drop).unwrap_err(),
+        store.write(&key("b"), bulk(1), WriteMode::Create).await.map(drop).unwrap_err(),
+        store.write(&key("a"), bulk(1), WriteMode::Update(version)).await.map(drop).unwrap_err(),
+        store.delete(&key("a")).await.unwrap_err(),
+        store.health().await.unwrap_err(),
+        store.purge_expired(later(9000), 10).await.map(drop).unwrap_err(),
+        list(&store, ListQuery::all()).await.remove(0).map(drop).unwrap_err(),
+    ] {
+        assert_is(&error, ErrorKind::Unavailable, Retry::Safe);
+    }
+}
+
+async fn a_server_that_came_back_is_found() {
+    let (proxy, store) = behind(PATIENCE).await;
+    let version = create(&store, "a").await;
+    for _ in 0..3 {
+        proxy.set(Mode::Down);
+        proxy.reset();
+        assert!(store.load(&key("a")).await.unwrap_err().is_unavailable());
+        proxy.set(Mode::Pass);
+        assert_eq!(store.load(&key("a")).await.unwrap().unwrap().version(), &version);
+    }
+}
+
+async fn a_silent_server_holds_nobody_beyond_the_deadline() {
+    let (proxy, store) = behind(SHORT).await;
+    let created = store.write(&key("a"), bulk(1), WriteMode::Overwrite).await;
+    proxy.set(Mode::BlackHole);
+    let begun = Instant::now();
+    assert_is(&store.load(&key("a")).await.map(drop).unwrap_err(), ErrorKind::Unavailable, Retry::Safe);
+    let written = store.write(&key("a"), bulk(2), WriteMode::Overwrite).await.map(drop).unwrap_err();
+    assert_is(&written, ErrorKind::Unavailable, Retry::Unknown);
+    let listed = list(&store, ListQuery::all()).await.remove(0).map(drop).unwrap_err();
+    assert_is(&listed, ErrorKind::Unavailable, Retry::Safe);
+    // Three deadlines, and a busy machine.
+    assert!(begun.elapsed() < SHORT * 3 + Duration::from_secs(10), "{:?}", begun.elapsed());
+    proxy.set(Mode::Pass);
+    drop(created);
+}
+
+async fn a_slow_server_is_waited_for() {
+    let (proxy, store) = behind(PATIENCE).await;
+    create(&store, "a").await;
+    proxy.set(Mode::Slow { bytes: 64, tick: Duration::from_millis(1) });
+    assert_eq!(payload(&store, "a").await.unwrap(), bulk(100).payload);
+    proxy.set(Mode::Delay(Duration::from_millis(50)));
+    assert_eq!(payload(&store, "a").await.unwrap(), bulk(100).payload);
+}
+
+/// Each increment that was acknowledged is there; each that was not is there or not, and says so.
+async fn counters_are_exact_or_unknown_under_faults() {
+    let (proxy, store) = behind(PATIENCE).await;
+    store.write(&key("n"), record("0"), WriteMode::Create).await.unwrap();
+    let (mut acknowledged, mut unknown) = (0, 0);
+    let mut seed: u64 = 0x6463_7264;
+    for _ in 0..40 {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let found = store.load(&key("n")).await.unwrap().unwrap();
+        let number: u64 = std::str::from_utf8(found.payload()).unwrap().parse().unwrap();
+        assert!((acknowledged..=acknowledged + unknown).contains(&number), "{number}");
+        let way = if seed >> 63 == 0 { Way::Requests } else { Way::Replies };
+        proxy.set(Mode::Cut { way, after: (seed >> 40) % 1500, once: true });
+        let update = WriteMode::Update(found.version().clone());
+        match store.write(&key("n"), record((number + 1).to_string()), update).await {
+            Ok(_) => acknowledged += 1,
+            Err(error) => {
+                assert_eq!(error.retry(), Retry::Unknown, "{error}");
+                unknown += 1;
+            }
+        }
+        proxy.set(Mode::Pass);
+    }
+    assert!(acknowledged > 0 && unknown > 0, "{acknowledged} {unknown}");
+}
+
+async fn a_server_that_is_stopped_is_waited_for_until_the_deadline() {
+    let server = dancecard_servers::s3::start().unwrap();
+    let config = config(&server.url());
+    connect(&config).health().await.unwrap();
+    let (patient, hasty) = (connect(&config), connect(&config.clone().with_timeout(SHORT)));
+    create(&patient, "a").await;
+    while hasty.health().await.is_err() {}
+    server.pause();
+    assert_is(&hasty.load(&key("a")).await.map(drop).unwrap_err(), ErrorKind::Unavailable, Retry::Safe);
+    server.resume();
+    assert_eq!(payload(&patient, "a").await.unwrap(), bulk(100).payload);
+    server.kill();
+    assert!(patient.load(&key("a")).await.unwrap_err().is_unavailable());
+}
+
+/// This server keeps nothing. What it lost must not come back by an update.
+async fn a_server_that_was_killed_is_found_again_and_nothing_comes_back() {
+    let server = dancecard_servers::s3::start().unwrap();
+    let store = connect(&config(&server.url()));
+    let version = create(&store, "a").await;
+    server.kill();
+    assert_is(&store.load(&key("a")).await.map(drop).unwrap_err(), ErrorKind::Unavailable, Retry::Safe);
+    server.restart().unwrap();
+    assert_eq!(payload(&store, "a").await, None);
+    let update = WriteMode::Update(version.clone());
+    let late = store.write(&key("a"), bulk(1), update).await.unwrap_err();
+    assert_is(&late, ErrorKind::Conflict, Retry::Never);
+    assert_eq!(payload(&store, "a").await, None);
+    assert_eq!(store.health().await.unwrap_err().kind(), ErrorKind::Config);
+    assert_ne!(create(&store, "a").await, version);
+    assert_eq!(payload(&store, "a").await.unwrap(), bulk(100).payload);
+}

@@ -1,0 +1,128 @@
+//! What others put there, what does not fit, and servers that are not what they seem.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+
+use dancecard_core::{ErrorKind, ListQuery, Retry, Store, WriteMode};
+use dancecard_servers::s3::BUCKET;
+use dancecard_store_object::ObjectStore;
+
+use crate::world::*;
+
+trials![
+    a_bucket_that_is_not_there_is_refused_with_a_remedy,
+    objects_that_are_no_records_are_told_and_hide_no_others,
+    a_prefix_of_another_release_is_refused,
+    wrong_credentials_are_told_and_not_shown,
+    a_server_that_passes_over_conditions_is_refused,
+    large_sessions_are_kept_and_larger_ones_refused,
+    long_keys_are_listed_as_they_are,
+];
+
+async fn a_bucket_that_is_not_there_is_refused_with_a_remedy() {
+    let store = connect(&config(&shared().url()).with_option("bucket", "nowhere"));
+    for error in [
+        store.load(&key("a")).await.map(drop).unwrap_err(),
+        store.write(&key("a"), bulk(1), WriteMode::Create).await.map(drop).unwrap_err(),
+        store.health().await.unwrap_err(),
+        list(&store, ListQuery::all()).await.remove(0).map(drop).unwrap_err(),
+    ] {
+        assert_is(&error, ErrorKind::Config, Retry::Never);
+        assert!(error.to_string().contains("NoSuchBucket"), "{error}");
+    }
+}
+
+async fn objects_that_are_no_records_are_told_and_hide_no_others() {
+    let config = config(&shared().url());
+    let store = connect(&config);
+    for name in ["whole", "cut", "foreign"] {
+        create(&store, name).await;
+    }
+    let raw = raw(&config);
+    let whole = raw.read(&name_of(&config, &key("cut"))).await.unwrap().to_vec();
+    raw.write(&name_of(&config, &key("cut")), whole[..whole.len() - 1].to_vec()).await.unwrap();
+    raw.write(&name_of(&config, &key("foreign")), SECRET).await.unwrap();
+    raw.write(&format!("{}/sessions/readme.txt", config.prefix), SECRET).await.unwrap();
+    for name in ["cut", "foreign"] {
+        let error = store.load(&key(name)).await.map(drop).unwrap_err();
+        assert_is(&error, ErrorKind::Corrupt, Retry::Never);
+    }
+    let entries = list(&store, ListQuery::all()).await;
+    assert_eq!((entries.len(), entries.iter().filter(|entry| entry.is_ok()).count()), (3, 1));
+    assert_eq!(store.purge_expired(later(9000), 10).await.unwrap(), 1);
+    for name in ["cut", "foreign"] {
+        store.delete(&key(name)).await.unwrap();
+        assert_eq!(payload(&store, name).await, None);
+    }
+}
+
+async fn a_prefix_of_another_release_is_refused() {
+    let config = config(&shared().url());
+    for text in [r#"{"dancecard": "sessions", "layout": 2}"#, "{}", "<html>"] {
+        raw(&config).write(&format!("{}/dancecard.json", config.prefix), text).await.unwrap();
+        let error = connect(&config).load(&key("a")).await.map(drop).unwrap_err();
+        assert_is(&error, ErrorKind::Config, Retry::Never);
+        assert!(error.to_string().contains("another release"), "{error}");
+    }
+}
+
+/// A server that always gives one answer.
+fn impostor(status: &'static str, body: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let Ok(mut client) = client else { return };
+            let _ = client.read(&mut [0; 4096]);
+            let head = format!("HTTP/1.1 {status}\r\nETag: \"1\"\r\nConnection: close\r\n");
+            let _ = write!(client, "{head}Content-Length: {}\r\n\r\n{body}", body.len());
+        }
+    });
+    format!("http://{address}")
+}
+
+/// A server of a protocol that it knows half of: it says yes to everything.
+fn yes_man() -> String {
+    impostor("200 OK", r#"{"dancecard": "sessions", "layout": 1}"#)
+}
+
+async fn wrong_credentials_are_told_and_not_shown() {
+    let body = "<Error><Code>InvalidAccessKeyId</Code><Message>canary-4711</Message></Error>";
+    let store = connect(&config(&impostor("403 Forbidden", body)));
+    for error in [
+        store.load(&key("a")).await.map(drop).unwrap_err(),
+        store.write(&key("a"), bulk(1), WriteMode::Create).await.map(drop).unwrap_err(),
+        store.health().await.unwrap_err(),
+    ] {
+        assert_is(&error, ErrorKind::Config, Retry::Never);
+        assert!(error.to_string().contains("credentials"), "{error}");
+        assert!(error.to_string().contains("InvalidAccessKeyId"), "{error}");
+    }
+}
+
+async fn a_server_that_passes_over_conditions_is_refused() {
+    let store = connect(&config(&yes_man()));
+    let error = store.write(&key("a"), bulk(1), WriteMode::Create).await.map(drop).unwrap_err();
+    assert_is(&error, ErrorKind::Config, Retry::Never);
+    assert!(error.to_string().contains("last_writer_wins"), "{error}");
+    let config = config(&yes_man()).with_last_writer_wins(true);
+    ObjectStore::connect(config).unwrap().health().await.unwrap();
+}
+
+async fn large_sessions_are_kept_and_larger_ones_refused() {
+    let store = connect(&config(&shared().url()).with_max_payload(64 << 20));
+    for size in [1 << 20, 64 << 20] {
+        let version = store.write(&key(size), bulk(size), WriteMode::Create).await.unwrap();
+        assert!(payload(&store, size).await.unwrap() == bulk(size).payload);
+        let larger = store.write(&key(size), bulk((64 << 20) + 1), WriteMode::Update(version)).await;
+        assert_is(&larger.unwrap_err(), ErrorKind::TooLarge, Retry::Never);
+    }
+}
+
+async fn long_keys_are_listed_as_they_are() {
+    let store = connect(&config(&shared().url()));
+    let key = dancecard_core::RecordKey::new(&[b'x'; 3000]);
+    store.write(&key, bulk(1), WriteMode::Create).await.unwrap();
+    let listed = list(&store, ListQuery::all()).await.remove(0).unwrap();
+    assert!(listed.key == key && !BUCKET.is_empty());
+}
