@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
-use crate::delta::{Change, Changes};
+use crate::delta::{Change, Changes, Delta};
 use crate::document::{self, Builder, Document};
 use crate::error::Result;
 use crate::record::CodecTag;
@@ -43,6 +44,45 @@ pub trait Codec: fmt::Debug + Send + Sync + 'static {
     /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt).
     fn keys(&self, opened: &[u8]) -> Result<Vec<String>> {
         Document::expect(opened)?.members().map(|member| Ok(member?.key()?.into_owned())).collect()
+    }
+}
+
+/// A codec that is shared, or chosen at run time, is a codec.
+impl<C: Codec + ?Sized> Codec for Arc<C> {
+    fn tag(&self) -> CodecTag {
+        (**self).tag()
+    }
+
+    fn open(&self, stored: &[u8]) -> Result<Option<Vec<u8>>> {
+        (**self).open(stored)
+    }
+
+    fn encode(&self, stored: Option<&[u8]>, changes: Changes<'_>) -> Result<Option<Vec<u8>>> {
+        (**self).encode(stored, changes)
+    }
+
+    fn find<'a>(&self, opened: &'a [u8], key: &str) -> Result<Option<Cow<'a, [u8]>>> {
+        (**self).find(opened, key)
+    }
+
+    fn keys(&self, opened: &[u8]) -> Result<Vec<String>> {
+        (**self).keys(opened)
+    }
+}
+
+impl Changes<'_> {
+    /// What one codec wrote, as another writes it, with the changes made; `None` when there are none. `opened` is the
+    /// payload after [`Codec::open`] of the codec that wrote it.
+    ///
+    /// # Errors
+    /// Those of [`Codec::find`], [`Codec::keys`] and [`Codec::encode`].
+    pub fn recode(&self, from: &dyn Codec, opened: &[u8], to: &dyn Codec) -> Result<Option<Vec<u8>>> {
+        if !self.clears() && self.iter().next().is_none() {
+            return Ok(None);
+        }
+        let member = |key: String| Ok(from.find(opened, &key)?.map(|value| (key, value)));
+        let members = from.keys(opened)?.into_iter().filter_map(|key| member(key).transpose());
+        to.encode(None, Delta::of_members(members)?.then(self.log())?.changes())
     }
 }
 

@@ -330,6 +330,10 @@ impl<'a> Changes<'a> {
         let delta = self.0;
         delta.ops.iter().filter(|op| op.kind != Kind::Clear).map(|op| Change { delta, op: *op })
     }
+
+    pub(crate) fn log(&self) -> &'a Delta {
+        self.0
+    }
 }
 
 /// One key that is set or removed.

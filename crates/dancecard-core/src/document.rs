@@ -18,6 +18,10 @@ use smallvec::SmallVec;
 
 use crate::error::{Error, ErrorKind, Result};
 
+mod writer;
+
+pub use writer::DocumentWriter;
+
 /// The empty session.
 pub(crate) const EMPTY: &[u8] = b"{}\0\0\0\0\x02\0\0\0";
 

@@ -38,6 +38,7 @@ mod wrap;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use codec::{Codec, JsonCodec};
 pub use delta::{Change, Changes};
+pub use document::DocumentWriter;
 pub use error::{Error, ErrorKind, Result, Retry};
 pub use hooks::{HookError, HookPoint, Hooks, Moment};
 pub use id::{IdGenerator, RecordKey, SessionId, SystemIds, TOKEN_LEN, Token};

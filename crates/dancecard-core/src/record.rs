@@ -39,12 +39,25 @@ impl fmt::Debug for Principal {
 }
 
 /// Which codec wrote a payload; stored with each record, so that the codec can be changed while sessions live.
+///
+/// Numbers below [`CodecTag::FIRST_OWN`] are this project's. An application's own codec takes one of those from there on,
+/// and keeps it: a number that stood for one form must never stand for another while records of it live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CodecTag(pub u8);
 
 impl CodecTag {
     /// JSON text followed by a directory of its keys ([`JsonCodec`](crate::JsonCodec)).
     pub const JSON: Self = Self(1);
+    /// A MessagePack map (`MessagePackCodec` of `dancecard-codec`).
+    pub const MESSAGE_PACK: Self = Self(2);
+    /// YAML text (`YamlCodec` of `dancecard-codec`).
+    pub const YAML: Self = Self(3);
+    /// The form of another codec, compressed where that helps (`Compressed` of `dancecard-codec`).
+    pub const COMPRESSED: Self = Self(4);
+    /// The form of another codec, encrypted (`Encrypted` of `dancecard-codec`).
+    pub const ENCRYPTED: Self = Self(5);
+    /// The first number for codecs of applications: 128 to 255 are theirs.
+    pub const FIRST_OWN: Self = Self(128);
 }
 
 /// The facts kept beside a payload. Small and cheap to clone; what most sessions lack lives behind one pointer.

@@ -1,7 +1,5 @@
 //! The records that a commit writes.
 
-use std::borrow::Cow;
-
 use super::SessionManager;
 use crate::clock::Timestamp;
 use crate::delta::Delta;
@@ -31,17 +29,9 @@ impl SessionManager {
         if base.versioned.written_meta().codec() == self.writer().tag() {
             return self.writer().encode(Some(base.versioned.payload()), flat.changes());
         }
-        if flat.is_empty() {
-            return Ok(None);
-        }
         // Another codec wrote it: everything is written anew.
-        let members = self.keys(base)?.into_iter().filter_map(|key| self.member(base, key).transpose());
-        let whole = Delta::of_members(members)?.then(&flat)?;
-        self.writer().encode(None, whole.changes())
-    }
-
-    fn member<'a>(&self, base: &'a Present, key: String) -> Result<Option<(String, Cow<'a, [u8]>)>> {
-        Ok(self.find(base, &key)?.map(|value| (key, value)))
+        let from = self.codec(base.versioned.written_meta().codec())?;
+        flat.changes().recode(from, base.payload(), self.writer())
     }
 
     fn fresh_payload(&self, state: &State) -> Result<Option<Vec<u8>>> {
