@@ -92,6 +92,16 @@ impl Changes<'_> {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct JsonCodec;
 
+impl JsonCodec {
+    /// The text of the JSON object in a payload that was opened, without the directory behind it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) for anything that [`Codec::open`] of this codec did not give.
+    pub fn text<'a>(&self, opened: &'a [u8]) -> Result<&'a [u8]> {
+        Ok(Document::expect(opened)?.text())
+    }
+}
+
 impl Codec for JsonCodec {
     fn tag(&self) -> CodecTag {
         CodecTag::JSON

@@ -65,6 +65,10 @@ impl<'a> Document<'a> {
         self.directory.is_empty()
     }
 
+    pub(crate) fn text(&self) -> &'a [u8] {
+        self.text
+    }
+
     /// The value of a key, as JSON text.
     pub(crate) fn find(&self, key: &str) -> Result<Option<&'a [u8]>> {
         self.find_hashed(hash(key.as_bytes()), |member| member.is_named(key))

@@ -23,6 +23,11 @@ pub mod axum {
     pub use dancecard_tower::*;
 }
 
+/// Other forms of the data than JSON: MessagePack, YAML, compressed, encrypted.
+#[cfg(feature = "codec")]
+#[doc(inline)]
+pub use dancecard_codec as codec;
+
 /// Observers for `tracing` and `metrics`.
 #[cfg(any(feature = "tracing", feature = "metrics"))]
 #[doc(inline)]
@@ -59,7 +64,7 @@ pub use dancecard_store_postgres as postgres;
 pub use dancecard_store_redis as redis;
 
 /// Keys, and authenticated encryption under them.
-#[cfg(feature = "cookie")]
+#[cfg(any(feature = "codec", feature = "cookie"))]
 #[doc(inline)]
 pub use dancecard_seal as seal;
 

@@ -46,8 +46,7 @@ impl DocumentWriter {
     /// [`ErrorKind::TooLarge`] above four gigabytes.
     pub fn finish(mut self) -> Result<Vec<u8>> {
         self.text.push(b'}');
-        let length =
-            u32::try_from(self.text.len()).map_err(|_| Error::new(ErrorKind::TooLarge, "decode"))?;
+        let length = u32::try_from(self.text.len()).map_err(|_| Error::new(ErrorKind::TooLarge, "decode"))?;
         if self.has_equal_hashes() {
             return adopt(&self.text);
         }

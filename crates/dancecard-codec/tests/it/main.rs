@@ -1,0 +1,9 @@
+//! What the codecs promise, through the public interface.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod world;
+
+mod layers;
+mod migration;
+mod values;
