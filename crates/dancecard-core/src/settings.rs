@@ -176,7 +176,14 @@ pub fn percent_decode(text: &str) -> Option<String> {
 }
 
 /// The known name that a misspelt one was probably meant to be.
-fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+///
+/// ```
+/// use dancecard_core::nearest;
+///
+/// assert_eq!(nearest("perfix", &["prefix", "password"]), Some("prefix"));
+/// assert_eq!(nearest("colour", &["prefix", "password"]), None);
+/// ```
+pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let far = 1 + name.chars().count() / 3;
     let near = known.iter().map(|other| (distance(name, other), *other)).min();
     near.filter(|(distance, _)| *distance <= far).map(|(_, other)| other)

@@ -1,0 +1,193 @@
+//! What a configuration says about one engine.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use config::ValueKind;
+use dancecard_core::{Error, ErrorKind, Result};
+
+use crate::de::{Table, Wrong};
+use crate::entry::Entry;
+use crate::fault::{at, unknown};
+use crate::merged::Merged;
+use crate::node::join;
+
+/// What a configuration says about one engine: the entries of its section, of which an engine that takes another
+/// framework's keys makes its own.
+///
+/// ```
+/// use dancecard_config::Given;
+///
+/// /// Takes `memcached_servers`, as it stands at the top of a Dancer configuration, for `servers`.
+/// fn adapt(given: &mut Given) -> dancecard_core::Result<()> {
+///     match given.flat("memcached_servers") {
+///         Some(servers) => given.put("servers", servers),
+///         None => Ok(()),
+///     }
+/// }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Given {
+    section: String,
+    chosen: Entry,
+    url: Option<Entry>,
+    entries: BTreeMap<String, Entry>,
+    merged: Arc<Merged>,
+}
+
+impl Given {
+    /// What the section says. `url` is what chose the engine, if that was a URL.
+    pub(crate) fn new(merged: Arc<Merged>, section: String, chosen: Entry, url: Option<Entry>) -> Self {
+        let within = merged.within(&section).into_iter();
+        let mut entries: BTreeMap<_, _> = within.map(|entry| (entry.name().to_owned(), entry)).collect();
+        let url = entries.remove("url").or(url);
+        Self { section, chosen, url, entries, merged }
+    }
+
+    /// An entry of the section.
+    pub fn get(&self, key: &str) -> Option<&Entry> {
+        self.entries.get(key)
+    }
+
+    /// An entry of the section, which is no longer there then.
+    pub fn take(&mut self, key: &str) -> Option<Entry> {
+        self.entries.remove(key)
+    }
+
+    /// An entry at the top of the configuration, where older frameworks keep settings of engines.
+    pub fn flat(&self, key: &str) -> Option<Entry> {
+        self.merged.get(key)
+    }
+
+    /// The entries of a table at the top of the configuration.
+    pub fn flat_table(&self, key: &str) -> Vec<Entry> {
+        self.merged.within(key)
+    }
+
+    /// Says something to the engine, in the name of this entry.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] when the section says it already.
+    pub fn put(&mut self, key: &str, entry: Entry) -> Result<()> {
+        match self.entries.get(key) {
+            Some(other) => Err(entry.refuse(&format!(
+                "says what `{}` at {} says; keep one",
+                other.path(),
+                other.place()
+            ))),
+            None => {
+                self.entries.insert(key.to_owned(), entry);
+                Ok(())
+            }
+        }
+    }
+
+    /// As [`Given::put`], with another text than that of the entry.
+    ///
+    /// # Errors
+    /// Those of [`Given::put`].
+    pub fn put_text(&mut self, key: &str, text: impl Into<String>, because: &Entry) -> Result<()> {
+        self.put(key, because.with_text(text))
+    }
+
+    /// Gives an entry of the section, if it is there, the engine's own name for it.
+    ///
+    /// # Errors
+    /// Those of [`Given::put`].
+    pub fn rename(&mut self, from: &str, to: &str) -> Result<()> {
+        match self.take(from) {
+            Some(entry) => self.put(to, entry),
+            None => Ok(()),
+        }
+    }
+
+    /// What chose the engine.
+    pub fn chosen(&self) -> &Entry {
+        &self.chosen
+    }
+
+    pub(crate) fn url(&self) -> Option<&Entry> {
+        self.url.as_ref()
+    }
+
+    pub(crate) fn section(&self) -> &str {
+        &self.section
+    }
+
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&str, &Entry)> {
+        self.entries.iter().map(|(name, entry)| (name.as_str(), entry))
+    }
+
+    pub(crate) fn table(&self) -> Table {
+        Table::new(self.entries.iter().map(|(name, entry)| (name.clone(), entry.value.clone())))
+    }
+
+    /// Refuses what is none of the engine's own keys.
+    pub(crate) fn check(&self, fields: &[&str], foreign: &[&str]) -> Result<()> {
+        let known: Vec<&str> = fields.iter().chain(foreign).chain(&["url"]).copied().collect();
+        match self.entries.iter().find(|(name, _)| !fields.contains(&name.as_str())) {
+            Some((name, entry)) => Err(entry.refuse(&unknown(name, &known))),
+            None => Ok(()),
+        }
+    }
+
+    /// The URL with the entries as settings behind it.
+    pub(crate) fn full_url(&self, url: &Entry) -> Result<String> {
+        let mut text = url.text()?;
+        let mut mark = if text.contains('?') { '&' } else { '?' };
+        for (name, entry) in self.entries() {
+            let value = match &entry.value.kind {
+                ValueKind::Table(_) => {
+                    return Err(entry.refuse("can't stand beside a URL: put it into the URL"));
+                }
+                ValueKind::Array(_) => entry.texts()?.join(","),
+                _ => entry.text()?,
+            };
+            let _ = write!(text, "{mark}{name}={}", encoded(&value));
+            mark = '&';
+        }
+        Ok(text)
+    }
+
+    /// The error for what can't be read.
+    pub(crate) fn refuse(&self, wrong: &Wrong) -> Error {
+        let first = wrong.key.split('.').next().unwrap_or_default();
+        match self.entries.get(first) {
+            Some(entry) if first == wrong.key => entry.refuse(&wrong.message),
+            Some(entry) => {
+                let path = join(&entry.path, &wrong.key[first.len() + 1..]);
+                let place = self.merged.get(&path).map_or_else(|| entry.place.clone(), |inner| inner.place);
+                at(&place, &path, &wrong.message)
+            }
+            None => self.chosen.refuse(&format!("{}: {}", wrong.key, wrong.message)),
+        }
+    }
+
+    /// The engine's own error about its configuration, with the entry that it is about.
+    pub(crate) fn blame(&self, error: Error) -> Error {
+        if error.kind() != ErrorKind::Config {
+            return error;
+        }
+        let detail = error.detail().unwrap_or("the configuration is not usable").to_owned();
+        let is_about =
+            |name: &str| detail.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == name);
+        let entry = self.entries.iter().find(|(name, _)| is_about(name)).map(|(_, entry)| entry);
+        let place = entry.or(self.url()).unwrap_or(&self.chosen);
+        place.refuse(&detail).with_source(error)
+    }
+}
+
+/// Percent-encoded, but for what needs it nowhere.
+fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                encoded.push(char::from(byte))
+            }
+            _ => drop(write!(encoded, "%{byte:02X}")),
+        }
+    }
+    encoded
+}

@@ -1,0 +1,12 @@
+//! Configurations as people write them, and what comes of them.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod dancer;
+mod engines;
+mod faults;
+mod files;
+mod layout;
+mod printed;
+mod toy;
+mod used;
