@@ -4,119 +4,111 @@ use dancecard_core::ErrorKind;
 
 use crate::toy::{Files, fault};
 
+const FAULTS: &[(&str, &str)] = &[
+    ("session:\n  idel: 5m\n", "config.yml:2: session.idel: there is no such key; did you mean `idle`?"),
+    (
+        "session:\n  cookie:\n    nam: x\n",
+        "config.yml:3: session.cookie.nam: there is no such key; did you mean `name`?",
+    ),
+    (
+        "session:\n  cokie:\n    name: x\n",
+        "config.yml:2: session.cokie: there is no such key; did you mean `cookie`?",
+    ),
+    ("session:\n  idle: soon\n", "config.yml:2: session.idle: is no length of time: write"),
+    ("session:\n  idle: [5m]\n", "config.yml:2: session.idle: must be one value"),
+    ("session:\n  idle: 0\n", "config.yml:2: session.idle: must be longer than nothing"),
+    ("session:\n  idle: 2d\n", "config.yml:2: session.idle: is longer than `session.absolute`, 1d"),
+    (
+        "session:\n  idle: 10m\n  absolute: 5m\n",
+        "config.yml:2: session.idle: is longer than `session.absolute`, 5m",
+    ),
+    (
+        "session: { idle: never,\n  absolute: never }\n",
+        "config.yml:1: session.idle: a session needs an idle or an absolute limit",
+    ),
+    ("session:\n  grace: 5s\n", "config.yml:2: session.grace: is how long an old id is good after a renewal"),
+    (
+        "session:\n  at_limit: end_idlest\n",
+        "config.yml:2: session.at_limit: is what happens at `session.max_sessions`",
+    ),
+    (
+        "session:\n  at_limit: never\n",
+        "config.yml:2: session.at_limit: must be one of `end_oldest`, `end_idlest`, `refuse_new`",
+    ),
+    ("session:\n  max_sessions: 0\n", "config.yml:2: session.max_sessions: must be at least 1"),
+    (
+        "session:\n  max_sessions: -1\n",
+        "config.yml:2: session.max_sessions: must be a number that is not negative",
+    ),
+    ("session:\n  touch: 1.5\n", "config.yml:2: session.touch: must be a share, 0.0 to 1.0"),
+    ("session:\n  device_facts: maybe\n", "config.yml:2: session.device_facts: must be `true` or `false`"),
+    ("session:\n  serializer: xml\n", "config.yml:2: session.serializer: must be one of `json`"),
+    (
+        "session:\n  header: x\n  cookie: { name: a }\n",
+        "config.yml:3: session.cookie: the token travels in `session.header`",
+    ),
+    ("session:\n  header: authorization\n", "config.yml:2: session.header: give the names of header fields"),
+    ("session:\n  header: { bearer: true }\n", "config.yml:2: session.header: needs `name`"),
+    (
+        "session:\n  near_cache: { max_byts: 1 }\n",
+        "config.yml:2: session.near_cache.max_byts: there is no such key",
+    ),
+    (
+        "session:\n  cookie:\n    duration: 2 weeks\n",
+        "config.yml:3: session.cookie.duration: must be `browser` or `persistent`",
+    ),
+    (
+        "session:\n  cookie:\n    secure: no\n    same_site: none\n",
+        "config.yml:4: session.cookie.same_site: SameSite=None needs Secure",
+    ),
+    (
+        "session:\n  cookie:\n    name: __Host-id\n    domain: example.org\n",
+        "config.yml:3: session.cookie.name: a `__Host-` cookie has no domain",
+    ),
+    (
+        "session:\n  cookie:\n    name: __Host-id\n    path: /x\n",
+        "config.yml:3: session.cookie.name: a `__Host-` cookie has the path `/`",
+    ),
+    (
+        "session:\n  cookie:\n    name: __host-id\n    secure: false\n",
+        "config.yml:3: session.cookie.name: a `__Host-` cookie is Secure",
+    ),
+    (
+        "session:\n  cookie:\n    name: __Secure-id\n",
+        "config.yml:3: session.cookie.name: leave out the prefix",
+    ),
+    (
+        "session:\n  cookie:\n    name: 'a b'\n",
+        "config.yml:3: session.cookie.name: the cookie's name must be a token",
+    ),
+    (
+        "session:\n  cookie:\n    path: x\n",
+        "config.yml:3: session.cookie.path: the cookie's path must begin with /",
+    ),
+    (
+        "session:\n  cookie:\n    domain: 'a b'\n",
+        "config.yml:3: session.cookie.domain: the cookie's domain must be a host name",
+    ),
+    (
+        "session:\n  cookie:\n    parts: 9\n",
+        "config.yml:3: session.cookie.parts: a session can take 1 to 8 cookies",
+    ),
+    (
+        "session:\n  cookie:\n    partitioned: yes\n    secure: no\n",
+        "config.yml:3: session.cookie.partitioned: Partitioned needs Secure",
+    ),
+    (
+        "session:\n  cookie:\n    http_only: false\n",
+        "config.yml:3: session.cookie.http_only: the session cookie is always HttpOnly",
+    ),
+    ("session:\n  cookie: x\n", "config.yml:2: session.cookie: must be a table of keys"),
+    ("session:\n  idle: 5m\n  idle: 6m\n", "config.yml:"),
+    ("- a\n- b\n", "config.yml"),
+];
+
 #[test]
 fn every_fault_has_file_line_key_and_remedy() {
-    let cases = [
-        ("session:\n  idel: 5m\n", "config.yml:2: session.idel: there is no such key; did you mean `idle`?"),
-        (
-            "session:\n  cookie:\n    nam: x\n",
-            "config.yml:3: session.cookie.nam: there is no such key; did you mean `name`?",
-        ),
-        (
-            "session:\n  cokie:\n    name: x\n",
-            "config.yml:2: session.cokie: there is no such key; did you mean `cookie`?",
-        ),
-        ("session:\n  idle: soon\n", "config.yml:2: session.idle: is no length of time: write"),
-        ("session:\n  idle: [5m]\n", "config.yml:2: session.idle: must be one value"),
-        ("session:\n  idle: 0\n", "config.yml:2: session.idle: must be longer than nothing"),
-        ("session:\n  idle: 2d\n", "config.yml:2: session.idle: is longer than `session.absolute`, 1d"),
-        (
-            "session:\n  idle: 10m\n  absolute: 5m\n",
-            "config.yml:2: session.idle: is longer than `session.absolute`, 5m",
-        ),
-        (
-            "session: { idle: never,\n  absolute: never }\n",
-            "config.yml:1: session.idle: a session needs an idle or an absolute limit",
-        ),
-        (
-            "session:\n  grace: 5s\n",
-            "config.yml:2: session.grace: is how long an old id is good after a renewal",
-        ),
-        (
-            "session:\n  at_limit: end_idlest\n",
-            "config.yml:2: session.at_limit: is what happens at `session.max_sessions`",
-        ),
-        (
-            "session:\n  at_limit: never\n",
-            "config.yml:2: session.at_limit: must be one of `end_oldest`, `end_idlest`, `refuse_new`",
-        ),
-        ("session:\n  max_sessions: 0\n", "config.yml:2: session.max_sessions: must be at least 1"),
-        (
-            "session:\n  max_sessions: -1\n",
-            "config.yml:2: session.max_sessions: must be a number that is not negative",
-        ),
-        ("session:\n  touch: 1.5\n", "config.yml:2: session.touch: must be a share, 0.0 to 1.0"),
-        (
-            "session:\n  device_facts: maybe\n",
-            "config.yml:2: session.device_facts: must be `true` or `false`",
-        ),
-        ("session:\n  serializer: xml\n", "config.yml:2: session.serializer: must be one of `json`"),
-        (
-            "session:\n  header: x\n  cookie: { name: a }\n",
-            "config.yml:3: session.cookie: the token travels in `session.header`",
-        ),
-        (
-            "session:\n  header: authorization\n",
-            "config.yml:2: session.header: give the names of header fields",
-        ),
-        ("session:\n  header: { bearer: true }\n", "config.yml:2: session.header: needs `name`"),
-        (
-            "session:\n  near_cache: { max_byts: 1 }\n",
-            "config.yml:2: session.near_cache.max_byts: there is no such key",
-        ),
-        (
-            "session:\n  cookie:\n    duration: 2 weeks\n",
-            "config.yml:3: session.cookie.duration: must be `browser` or `persistent`",
-        ),
-        (
-            "session:\n  cookie:\n    secure: no\n    same_site: none\n",
-            "config.yml:4: session.cookie.same_site: SameSite=None needs Secure",
-        ),
-        (
-            "session:\n  cookie:\n    name: __Host-id\n    domain: example.org\n",
-            "config.yml:3: session.cookie.name: a `__Host-` cookie has no domain",
-        ),
-        (
-            "session:\n  cookie:\n    name: __Host-id\n    path: /x\n",
-            "config.yml:3: session.cookie.name: a `__Host-` cookie has the path `/`",
-        ),
-        (
-            "session:\n  cookie:\n    name: __host-id\n    secure: false\n",
-            "config.yml:3: session.cookie.name: a `__Host-` cookie is Secure",
-        ),
-        (
-            "session:\n  cookie:\n    name: __Secure-id\n",
-            "config.yml:3: session.cookie.name: leave out the prefix",
-        ),
-        (
-            "session:\n  cookie:\n    name: 'a b'\n",
-            "config.yml:3: session.cookie.name: the cookie's name must be a token",
-        ),
-        (
-            "session:\n  cookie:\n    path: x\n",
-            "config.yml:3: session.cookie.path: the cookie's path must begin with /",
-        ),
-        (
-            "session:\n  cookie:\n    domain: 'a b'\n",
-            "config.yml:3: session.cookie.domain: the cookie's domain must be a host name",
-        ),
-        (
-            "session:\n  cookie:\n    parts: 9\n",
-            "config.yml:3: session.cookie.parts: a session can take 1 to 8 cookies",
-        ),
-        (
-            "session:\n  cookie:\n    partitioned: yes\n    secure: no\n",
-            "config.yml:3: session.cookie.partitioned: Partitioned needs Secure",
-        ),
-        (
-            "session:\n  cookie:\n    http_only: false\n",
-            "config.yml:3: session.cookie.http_only: the session cookie is always HttpOnly",
-        ),
-        ("session:\n  cookie: x\n", "config.yml:2: session.cookie: must be a table of keys"),
-        ("session:\n  idle: 5m\n  idle: 6m\n", "config.yml:"),
-        ("- a\n- b\n", "config.yml"),
-    ];
-    for (text, expected) in cases {
+    for (text, expected) in FAULTS {
         assert!(fault(text).starts_with(expected), "{text}{}", fault(text));
     }
 }
