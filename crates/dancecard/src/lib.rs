@@ -53,6 +53,11 @@ pub use dancecard_store_memcached as memcached;
 #[doc(inline)]
 pub use dancecard_store_mysql as mysql;
 
+/// The engine on object stores: S3, Azure, Google Cloud Storage, and what else OpenDAL speaks to.
+#[cfg(feature = "object")]
+#[doc(inline)]
+pub use dancecard_store_object as object;
+
 /// The PostgreSQL engine.
 #[cfg(feature = "postgres")]
 #[doc(inline)]

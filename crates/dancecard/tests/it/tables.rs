@@ -7,6 +7,7 @@ use dancecard::cookie::CookieStore;
 use dancecard::file::{self, FileStore};
 use dancecard::memcached::MemcachedStore;
 use dancecard::mysql::MysqlStore;
+use dancecard::object::ObjectStore;
 use dancecard::postgres::PostgresStore;
 use dancecard::redis::RedisStore;
 use dancecard::seal::{Key, KeyRing};
@@ -51,6 +52,8 @@ fn engines(folder: &Path) -> Vec<(&'static str, Capabilities)> {
     let sqlite = SqliteStore::connect(sqlite::Config::new(folder.join("sessions.db"))).unwrap();
     let files = FileStore::connect(file::Config::new(folder.join("sessions"))).unwrap();
     let redis = |url| RedisStore::from_url(url).unwrap().capabilities();
+    let object = |url: &str| ObjectStore::from_url(&format!("object:{url}")).unwrap().capabilities();
+    let files_of_objects = format!("fs?root={}&last_writer_wins=true", folder.join("objects").display());
     let keys = KeyRing::new([Key::random().unwrap()]).unwrap();
     let cookie = CookieStore::new(&keys, "shop");
     vec![
@@ -62,6 +65,8 @@ fn engines(folder: &Path) -> Vec<(&'static str, Capabilities)> {
         ("redis", redis("redis://localhost")),
         ("redis, Cluster", redis("redis+cluster://localhost")),
         ("memcached", MemcachedStore::from_url("memcached://localhost").unwrap().capabilities()),
+        ("object: s3", object("s3?bucket=shop&region=r")),
+        ("object: where the last writer wins", object(&files_of_objects)),
         ("cookie, facts in sqlite", cookie.clone().with_registry(sqlite).capabilities()),
         ("cookie alone", cookie.capabilities()),
     ]
