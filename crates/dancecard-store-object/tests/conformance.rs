@@ -75,7 +75,7 @@ fn s3() -> Vec<Trial> {
     store::trials_with("object-s3", open, settings).into_iter().map(unhurried).collect()
 }
 
-/// Cases of thousands of requests wait for `--include-ignored`: they pass, and take minutes each.
+/// Cases of thousands of requests wait for `--include-ignored`: they take minutes each.
 #[cfg(feature = "s3")]
 fn unhurried(trial: Trial) -> Trial {
     const LONG: [&str; 4] = [
