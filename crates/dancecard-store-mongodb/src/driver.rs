@@ -105,7 +105,8 @@ impl Drop for Driver {
 fn adapt(options: &mut ClientOptions, timeout: Duration) {
     options.retry_reads = Some(false);
     options.retry_writes = Some(false);
-    options.server_selection_timeout = Some(timeout);
+    // A little less than an operation has, so that what is in the way is told.
+    options.server_selection_timeout = Some(timeout - timeout / 10);
     options.connect_timeout.get_or_insert(timeout.min(LONGEST_CONNECT));
     options.app_name.get_or_insert_with(|| "dancecard".to_owned());
     options.cmap_event_handler = Some(listener());

@@ -96,6 +96,9 @@ impl Failure {
             Told::ServerSelection { message, .. } if message.contains("wire version") => {
                 Self::of(TOO_OLD, Fate::Unsent)
             }
+            Told::ServerSelection { message, .. } if message.contains("certificate") => {
+                Self::of(UNTRUSTED, Fate::Unsent)
+            }
             Told::ServerSelection { .. } => Self::of(UNCONNECTED, Fate::Unsent),
             Told::IncompatibleServer { .. } | Told::SessionsNotSupported => Self::of(TOO_OLD, Fate::Unsent),
             Told::InvalidTlsConfig { .. } => Self::of(BAD_TLS, Fate::Unsent),
@@ -120,6 +123,11 @@ impl Failure {
         let told = Refusal { text: format!("write concern: code {code} ({})", name.unwrap_or_default()) };
         let verdict = if code == TOO_FEW_MEMBERS { TOO_FEW } else { UNCONFIRMED };
         Self { code: Some(code), cause: Some(Box::new(told)), ..Self::of(verdict, Fate::Lost) }
+    }
+
+    /// Attaches the cause of an earlier failure, if it has none of its own.
+    pub(crate) fn after(self, earlier: Option<Self>) -> Self {
+        Self { cause: self.cause.or(earlier.and_then(|earlier| earlier.cause)), ..self }
     }
 
     /// Nothing of the operation itself was sent: it failed before.
@@ -212,6 +220,11 @@ const TOO_OLD: Verdict =
     Verdict(ErrorKind::Config, Next::Nothing, "the server is too old, or too new; use MongoDB 5.0 or later");
 const BAD_TLS: Verdict =
     Verdict(ErrorKind::Config, Next::Nothing, "the TLS options of uri are not usable; check its files");
+const UNTRUSTED: Verdict = Verdict(
+    ErrorKind::Config,
+    Next::Nothing,
+    "the server's certificate is not accepted; check tlsCAFile, and that it is valid for the host",
+);
 const BAD_URI: Verdict = Verdict(
     ErrorKind::Config,
     Next::Nothing,

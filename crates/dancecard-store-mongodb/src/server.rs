@@ -51,11 +51,12 @@ pub(crate) struct Course {
     effect: Effect,
     tries: u32,
     is_lost: bool,
+    last: Option<Failure>,
 }
 
 impl Course {
     fn new(operation: &'static str, effect: Effect, timeout: Duration) -> Self {
-        Self { deadline: Instant::now() + timeout, operation, effect, tries: 0, is_lost: false }
+        Self { deadline: Instant::now() + timeout, operation, effect, tries: 0, is_lost: false, last: None }
     }
 
     /// Pauses before the next attempt, if there may be one.
@@ -69,12 +70,15 @@ impl Course {
         if next >= self.deadline || !failure.allows_another_try(self.is_repeatable() || is_numbered) {
             return Err(self.fail(failure));
         }
+        self.last = Some(failure);
         sleep_until(next).await;
         Ok(())
     }
 
-    fn fail(&self, failure: Failure) -> Error {
-        failure.into_error(self.operation, self.is_lost && self.effect != Effect::Reads)
+    fn fail(&mut self, failure: Failure) -> Error {
+        failure
+            .after(self.last.take())
+            .into_error(self.operation, self.is_lost && self.effect != Effect::Reads)
     }
 
     /// It turned out that nothing was done so far.
