@@ -48,6 +48,11 @@ pub use dancecard_store_file as file;
 #[doc(inline)]
 pub use dancecard_store_memcached as memcached;
 
+/// The MongoDB engine.
+#[cfg(feature = "mongodb")]
+#[doc(inline)]
+pub use dancecard_store_mongodb as mongodb;
+
 /// The MySQL and MariaDB engine.
 #[cfg(feature = "mysql")]
 #[doc(inline)]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use dancecard::cookie::CookieStore;
 use dancecard::file::{self, FileStore};
 use dancecard::memcached::MemcachedStore;
+use dancecard::mongodb::MongodbStore;
 use dancecard::mysql::MysqlStore;
 use dancecard::object::ObjectStore;
 use dancecard::postgres::PostgresStore;
@@ -51,6 +52,7 @@ fn yes(does: bool) -> String {
 fn engines(folder: &Path) -> Vec<(&'static str, Capabilities)> {
     let sqlite = SqliteStore::connect(sqlite::Config::new(folder.join("sessions.db"))).unwrap();
     let files = FileStore::connect(file::Config::new(folder.join("sessions"))).unwrap();
+    let mongodb = |url| MongodbStore::from_url(url).unwrap().capabilities();
     let redis = |url| RedisStore::from_url(url).unwrap().capabilities();
     let object = |url: &str| ObjectStore::from_url(&format!("object:{url}")).unwrap().capabilities();
     let files_of_objects = format!("fs?root={}&last_writer_wins=true", folder.join("objects").display());
@@ -64,6 +66,8 @@ fn engines(folder: &Path) -> Vec<(&'static str, Capabilities)> {
         ("mysql", MysqlStore::from_url("mysql://localhost/app").unwrap().capabilities()),
         ("redis", redis("redis://localhost")),
         ("redis, Cluster", redis("redis+cluster://localhost")),
+        ("mongodb", mongodb("mongodb://localhost")),
+        ("mongodb, replica set", mongodb("mongodb://a,b,c/?replicaSet=rs")),
         ("memcached", MemcachedStore::from_url("memcached://localhost").unwrap().capabilities()),
         ("object: s3", object("s3?bucket=shop&region=r")),
         ("object: where the last writer wins", object(&files_of_objects)),
