@@ -33,8 +33,8 @@ const JSON_TEXT: i8 = 74;
 /// ```
 ///
 /// # Cost
-/// Opening a payload turns all of it into JSON text, once for each request that reads: time in proportion to its bytes,
-/// and at most ten times as many bytes of memory as it has, however it was made.
+/// Opening a payload turns all of it into JSON text, once for each request that reads: time in proportion to its bytes. However
+/// it was made, a byte of it becomes at most nine, and takes at most 24 bytes of memory on the way.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct MessagePackCodec;
 

@@ -30,6 +30,8 @@ chapters! {
     #[cfg(all(feature = "axum", feature = "tokio"))]
     operating = "operating.md";
     hooks = "hooks.md";
+    #[cfg(feature = "codec")]
+    serializers = "serializers.md";
     writing_an_engine = "writing-an-engine.md";
     writing_an_adapter = "writing-an-adapter.md";
     defaults = "defaults.md";

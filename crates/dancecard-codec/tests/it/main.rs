@@ -4,6 +4,8 @@
 
 mod world;
 
+mod fixtures;
+mod hostile;
 mod layers;
 mod migration;
 mod values;

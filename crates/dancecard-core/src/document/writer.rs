@@ -1,8 +1,9 @@
 //! Documents from values that were kept in another form.
 
+use std::collections::HashSet;
 use std::fmt;
 
-use super::{adopt, hash, quote_into};
+use super::{Builder, Member, corrupt, hash, quote_into};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Puts the opened form of a payload together, for a [`Codec`](crate::Codec) whose stored form is another.
@@ -18,7 +19,8 @@ use crate::error::{Error, ErrorKind, Result};
 /// ```
 pub struct DocumentWriter {
     text: Vec<u8>,
-    directory: Vec<(u32, usize)>,
+    /// Hash of the key, and where the member begins; checked to fit at the end.
+    directory: Vec<(u32, u32)>,
 }
 
 impl DocumentWriter {
@@ -34,7 +36,7 @@ impl DocumentWriter {
         if !self.directory.is_empty() {
             self.text.push(b',');
         }
-        self.directory.push((hash(key.as_bytes()), self.text.len()));
+        self.directory.push((hash(key.as_bytes()), self.text.len() as u32));
         quote_into(&mut self.text, key);
         self.text.push(b':');
         &mut self.text
@@ -43,18 +45,17 @@ impl DocumentWriter {
     /// The document. Of a key that came twice, the last counts.
     ///
     /// # Errors
-    /// [`ErrorKind::TooLarge`] above four gigabytes.
+    /// [`ErrorKind::TooLarge`] above four gigabytes, [`ErrorKind::Corrupt`] when a value has no bytes.
     pub fn finish(mut self) -> Result<Vec<u8>> {
         self.text.push(b'}');
         let length = u32::try_from(self.text.len()).map_err(|_| Error::new(ErrorKind::TooLarge, "decode"))?;
         if self.has_equal_hashes() {
-            return adopt(&self.text);
+            return self.without_earlier();
         }
         self.text.reserve_exact(self.directory.len() * 8 + 8);
-        // The offsets lie before the end, which fits.
         for (hash, at) in &self.directory {
             self.text.extend_from_slice(&hash.to_le_bytes());
-            self.text.extend_from_slice(&(*at as u32).to_le_bytes());
+            self.text.extend_from_slice(&at.to_le_bytes());
         }
         self.text.extend_from_slice(&(self.directory.len() as u32).to_le_bytes());
         self.text.extend_from_slice(&length.to_le_bytes());
@@ -66,6 +67,22 @@ impl DocumentWriter {
         hashes.sort_unstable();
         !hashes.is_sorted_by(|a, b| a < b)
     }
+
+    fn without_earlier(&self) -> Result<Vec<u8>> {
+        let (mut end, mut later, mut kept) = (self.text.len(), HashSet::new(), Vec::new());
+        for (hash, at) in self.directory.iter().rev() {
+            let text = self.text.get(*at as usize..end - 1).unwrap_or_default();
+            let member = Member::of(*hash, text).ok_or_else(corrupt)?;
+            // One way to quote a key is used for all.
+            if later.insert(member.quoted_key()) {
+                kept.push(member);
+            }
+            end = *at as usize;
+        }
+        let mut builder = Builder::default();
+        kept.iter().rev().for_each(|member| builder.push(member.hash, member.text));
+        builder.build()
+    }
 }
 
 impl fmt::Debug for DocumentWriter {
@@ -76,7 +93,7 @@ impl fmt::Debug for DocumentWriter {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Document, EMPTY};
+    use super::super::{Document, EMPTY, adopt};
     use super::*;
 
     fn written(members: &[(&str, &str)]) -> Vec<u8> {

@@ -20,6 +20,8 @@ fn bytes_in(page: &str, heading: &str) -> Vec<u8> {
 
 const ENVELOPE: &str = include_str!("../../../../docs/spec/envelope.md");
 const DOCUMENT: &str = include_str!("../../../../docs/spec/document.md");
+#[cfg(feature = "codec")]
+const CODECS: &str = include_str!("../../../../docs/spec/codecs.md");
 const START: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 
 fn check_meta(heading: &str, meta: &Meta) {
@@ -56,6 +58,39 @@ async fn the_document_is_as_specified() {
     let key = SessionId::parse(token.as_str().as_bytes()).unwrap().key("");
     let stored = manager.store().load(&key).await.unwrap().unwrap();
     assert_eq!(stored.payload(), wanted);
+}
+
+/// The payload that a codec makes of the session of `codecs.md`.
+#[cfg(feature = "codec")]
+async fn coded(codec: impl dancecard::Codec) -> Vec<u8> {
+    let manager = SessionManager::new(MemoryStore::new()).with_codec(codec);
+    let session = manager.open([]);
+    let cart = serde_json::value::RawValue::from_string("[1,2.5,1e400]".into()).unwrap();
+    session.set("cart", cart).unwrap();
+    session.set("user", "ada").unwrap();
+    let TokenAction::Set { token, .. } = manager.commit(&session).await.unwrap().token else { panic!() };
+    let key = SessionId::parse(token.as_str().as_bytes()).unwrap().key("");
+    manager.store().load(&key).await.unwrap().unwrap().payload().to_vec()
+}
+
+#[cfg(feature = "codec")]
+#[tokio::test]
+async fn the_codecs_are_as_specified() {
+    use dancecard::codec::{Compressed, Encrypted, MessagePackCodec, YamlCodec};
+    use dancecard::seal::{Key, KeyRing};
+
+    let packed = bytes_in(CODECS, "## MessagePack");
+    assert_eq!(coded(MessagePackCodec).await, packed);
+    let yaml = CODECS.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    assert_eq!(String::from_utf8(coded(YamlCodec).await).unwrap(), yaml);
+
+    let as_it_is = [&[0, 2][..], &packed].concat();
+    assert_eq!(coded(Compressed::new(MessagePackCodec)).await, as_it_is);
+    let ring = KeyRing::new([Key::random().unwrap()]).unwrap();
+    let sealed = coded(Encrypted::new(MessagePackCodec, &ring, "shop")).await;
+    let plain = ring.sealer("payload", "shop").open(&[], &sealed).unwrap().plain;
+    assert_eq!(plain, [&[2][..], &packed].concat());
+    assert_eq!(sealed.len(), packed.len() + 46);
 }
 
 #[tokio::test]
