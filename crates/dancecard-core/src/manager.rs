@@ -29,7 +29,7 @@ mod tokens;
 
 pub use carrying::{CarriedAction, CarriedReply};
 pub(crate) use committing::{Ending, commit};
-pub(crate) use hooked::locate;
+pub(crate) use hooked::{commit as commit_hooked, locate as locate_hooked};
 pub(crate) use tokens::Tokens;
 
 use lanes::Lanes;
@@ -231,7 +231,10 @@ impl SessionManager {
     /// A dropped future leaves the session as it was, or as it was to be.
     #[doc(alias("flush", "finalize"))]
     pub async fn commit(&self, session: &Session) -> Result<Committed> {
-        commit(&session.shared, Ending::Response).await
+        match commit_hooked(&session.shared, Ending::Response) {
+            None => commit(&session.shared, Ending::Response).await,
+            Some(committing) => committing.await,
+        }
     }
 
     /// Removes expired records, at most `limit`, and says how many. Run it from time to time on engines that don't

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::document::{Redacted, corrupt, unrepresentable};
 use crate::error::{Error, ErrorKind, Result};
-use crate::manager::{Committed, Ending, SessionManager, Tokens, commit};
+use crate::manager::{Committed, Ending, SessionManager, Tokens, commit, commit_hooked};
 use crate::observe::Fingerprint;
 use crate::plan::Intent;
 use crate::policy::Lifetime;
@@ -264,7 +264,10 @@ impl Session {
     #[doc(alias("commit", "flush"))]
     pub async fn save(&self) -> Result<()> {
         self.shared.mark_used();
-        commit(&self.shared, Ending::Save).await.map(drop)
+        match commit_hooked(&self.shared, Ending::Save) {
+            None => commit(&self.shared, Ending::Save).await.map(drop),
+            Some(committing) => committing.await.map(drop),
+        }
     }
 
     /// A handle for a connection that outlives the response: a stream, server-sent events, a websocket.

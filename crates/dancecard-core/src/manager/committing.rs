@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::MutexGuard;
 
-use super::{Committed, Outcome, SessionManager, hooked};
+use super::{Committed, Outcome, SessionManager};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::id::{RecordKey, Token};
@@ -25,16 +25,9 @@ pub(crate) enum Ending {
     Save,
 }
 
-/// Commits a session, with what the application wants done before and after.
+/// Commits a session, once at a time, and nothing more after the commit of the response. Where the application has
+/// [`hooks`](super::hooked::commit), they stand around this.
 pub(crate) async fn commit(shared: &Arc<Shared>, ending: Ending) -> Result<Committed> {
-    match &shared.manager.0.hooks {
-        None => commit_plainly(shared, ending).await,
-        Some(hooks) => Box::pin(hooked::commit(shared, hooks, ending)).await,
-    }
-}
-
-/// Commits a session, once at a time, and nothing more after the commit of the response.
-pub(super) async fn commit_plainly(shared: &Arc<Shared>, ending: Ending) -> Result<Committed> {
     let _gate = shared.pass_gate().await;
     if !begin(shared, ending)? {
         return Ok(Committed::new(shared.state().token_action(), Outcome::Unchanged));

@@ -3,9 +3,10 @@
 //! Which of them come before a commit is decided by the plan that is foreseen when it begins. Another request that gets in
 //! first may change what then happens; what comes after is called for what did happen.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
-use super::committing::{self, Ending, commit_plainly};
+use super::committing::{self, Ending};
 use super::{Committed, Outcome, SessionManager};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hooks::{HookError, HookPoint, Hooks, Moment};
@@ -17,6 +18,8 @@ use HookPoint::{
     AfterChangeId, AfterCreate, AfterDestroy, AfterFlush, AfterRetrieve, BeforeChangeId, BeforeCreate,
     BeforeDestroy, BeforeFlush, BeforeRetrieve,
 };
+
+type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 
 /// What a commit is going to do, as far as that is known when it begins.
 #[derive(Clone, Copy)]
@@ -50,19 +53,32 @@ impl Foreseen {
     }
 }
 
-pub(super) async fn commit(shared: &Arc<Shared>, hooks: &Hooks, ending: Ending) -> Result<Committed> {
+/// The commit with the hooks around it, if there are any.
+// A box for those who have hooks: a future around a future costs the others as much as a header line.
+pub(crate) fn commit(shared: &Arc<Shared>, ending: Ending) -> Option<BoxFuture<'_, Committed>> {
+    let hooks = shared.manager.hooks()?;
+    Some(Box::pin(commit_with(shared, hooks, ending)))
+}
+
+async fn commit_with(shared: &Arc<Shared>, hooks: &Hooks, ending: Ending) -> Result<Committed> {
     let foreseen = foresee(shared, ending).await?;
     let old = shared.fingerprint();
     let before = Caller { shared, hooks, fingerprint: old };
     if let Err(refusal) = before.prepare(foreseen).await {
         return before.refused(foreseen, ending, refusal).await;
     }
-    let committed = commit_plainly(shared, ending).await?;
+    let committed = committing::commit(shared, ending).await?;
     before.conclude(foreseen, committed.outcome).await;
     Ok(committed)
 }
 
-pub(crate) async fn locate(shared: &Arc<Shared>, hooks: &Hooks) -> Result<()> {
+/// The lookup with the hooks around it, if there are any.
+pub(crate) fn locate(shared: &Arc<Shared>) -> Option<BoxFuture<'_, ()>> {
+    let hooks = shared.manager.hooks()?;
+    Some(Box::pin(locate_with(shared, hooks)))
+}
+
+async fn locate_with(shared: &Arc<Shared>, hooks: &Hooks) -> Result<()> {
     let key = shared.keys().into_iter().next();
     let fingerprint = key.map(|key| shared.manager.fingerprint(&key));
     let caller = Caller { shared, hooks, fingerprint };
@@ -118,13 +134,13 @@ impl Caller<'_> {
     async fn refused(&self, foreseen: Foreseen, ending: Ending, refusal: Error) -> Result<Committed> {
         if foreseen.ends() {
             self.shared.state().destroy();
-            commit_plainly(self.shared, ending).await?;
+            committing::commit(self.shared, ending).await?;
             self.conclude(foreseen, Outcome::Ended).await;
             return Err(refusal);
         }
         if foreseen.plan == Plan::Renew && !foreseen.dirty {
             self.shared.state().keep_as_it_is();
-            return commit_plainly(self.shared, ending).await;
+            return committing::commit(self.shared, ending).await;
         }
         Err(refusal)
     }

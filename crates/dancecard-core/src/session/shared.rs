@@ -8,7 +8,7 @@ use parking_lot::{Mutex, MutexGuard};
 use super::state::{Guard, Place, State};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::RecordKey;
-use crate::manager::{SessionManager, Tokens, locate};
+use crate::manager::{SessionManager, Tokens, locate_hooked};
 use crate::record::Principal;
 
 pub(crate) struct Shared {
@@ -119,7 +119,13 @@ impl Shared {
 
     /// Loads unless another task just did. The gate is held by the caller.
     async fn load_under_gate(self: &Arc<Self>) -> Result<()> {
-        if self.state().needs_load() { self.locate().await } else { Ok(()) }
+        if !self.state().needs_load() {
+            return Ok(());
+        }
+        match locate_hooked(self) {
+            None => self.locate_plainly().await,
+            Some(locating) => locating.await,
+        }
     }
 
     /// The keys of what the client's tokens stand for.
@@ -130,9 +136,9 @@ impl Shared {
 
     /// Loads, even for a session that is to be destroyed. The gate is held by the caller.
     pub(crate) async fn locate(self: &Arc<Self>) -> Result<()> {
-        match self.manager.hooks() {
+        match locate_hooked(self) {
             None => self.locate_plainly().await,
-            Some(hooks) => Box::pin(locate(self, hooks)).await,
+            Some(locating) => locating.await,
         }
     }
 

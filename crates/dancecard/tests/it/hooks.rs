@@ -99,3 +99,26 @@ async fn the_order_is_that_of_dancer_in_files() {
     let folder = tempfile::tempdir().unwrap();
     check(FileStore::connect(Config::new(folder.path().join("sessions"))).unwrap()).await;
 }
+
+#[cfg(feature = "axum")]
+#[tokio::test]
+async fn a_refusal_is_a_response_that_claims_nothing() {
+    use axum::{Router, body::Body, routing::get};
+    use dancecard::HookError;
+    use dancecard::axum::{Session, SessionError, SessionFailure, SessionLayer};
+    use tower_service::Service as _;
+
+    async fn write(session: Session) -> Result<&'static str, SessionError> {
+        session.set("user", "ada")?;
+        Ok("stored")
+    }
+    let hooks = Hooks::new(tokio::time::sleep)
+        .on(HookPoint::BeforeFlush, |_| ready(Err(HookError::refuse("closed for the night"))));
+    let manager = SessionManager::new(MemoryStore::new()).with_hooks(hooks);
+    let mut app = Router::new().route("/", get(write)).layer(SessionLayer::new(manager));
+    let response = app.call(http::Request::new(Body::empty())).await.unwrap();
+    assert_eq!(response.status(), 403);
+    assert!(!response.headers().contains_key("set-cookie"));
+    let failure = response.extensions().get::<SessionFailure>().unwrap();
+    assert_eq!(failure.error().kind(), dancecard::ErrorKind::Refused);
+}

@@ -1,0 +1,235 @@
+//! Does it stay as fast with many sessions? `SCALE=1000000 cargo bench -p dancecard --all-features --bench scale -- sqlite`.
+//!
+//! With the name of an engine (redis, postgres, sqlite, file; without one, all) it writes that many sessions (100,000 unless
+//! told), each of 1 KiB, a quarter of them signed in, a tenth of them soon expired. It prints how long a load takes with
+//! 10,000 of them and with all, what a listing and one of a principal take, and how long a load takes while the expired
+//! ones go: by a purge, or by the server itself. Servers are started for this and ended after; files are in the system's
+//! directory for temporary files, or in `BENCH_DIR`. Without `--bench` there are 1,000 sessions.
+
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use dancecard::{
+    Clock as _, Codec as _, JsonCodec, ListQuery, Meta, Record, RecordKey, SharedStore, Store, SystemClock,
+    Timestamp, WriteMode,
+};
+
+const TASKS: usize = 16;
+const LOADS: usize = 20_000;
+const PER_PURGE: usize = 1000;
+const ENGINES: [&str; 4] = ["redis", "postgres", "sqlite", "file"];
+
+fn main() {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let full = words.iter().any(|word| word == "--bench");
+    let told = std::env::var("SCALE").ok().and_then(|count| count.parse().ok());
+    let count = if full { told.unwrap_or(100_000) } else { 1000 };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let is_wanted = |engine: &&str| words.iter().all(|word| word.starts_with('-') || word == engine);
+    for engine in ENGINES.iter().filter(is_wanted) {
+        println!("== {engine}");
+        runtime.block_on(run_on(engine, count));
+    }
+}
+
+async fn run_on(engine: &str, count: usize) {
+    let place = std::env::var_os("BENCH_DIR").map_or_else(std::env::temp_dir, Into::into);
+    let folder = tempfile::tempdir_in(place).unwrap();
+    match engine {
+        "redis" => match dancecard_servers::redis::start() {
+            Ok(server) => run(redis(&server.url()), count, Expiry::OfServer).await,
+            Err(absent) => println!("{absent}"),
+        },
+        "postgres" => match dancecard_servers::postgres::start() {
+            Ok(server) => run(postgres(&server.url()), count, Expiry::Purged).await,
+            Err(absent) => println!("{absent}"),
+        },
+        "sqlite" => run(sqlite(&folder.path().join("sessions.db")), count, Expiry::Purged).await,
+        _ => run(file(&folder.path().join("sessions")), count, Expiry::Purged).await,
+    }
+}
+
+fn redis(url: &str) -> SharedStore {
+    use dancecard::redis::{Config, RedisStore};
+    // The slack is room for clocks that differ. There is one clock here, and nobody waits for a minute.
+    let config = Config::from_url(url).unwrap().with_expiry_slack(Duration::ZERO);
+    SharedStore::new(RedisStore::connect(config.with_timeout(Duration::from_secs(60))).unwrap())
+}
+
+fn postgres(url: &str) -> SharedStore {
+    use dancecard::postgres::{Config, PostgresStore};
+    SharedStore::new(PostgresStore::connect(Config::from_url(url).unwrap()).unwrap())
+}
+
+fn sqlite(path: &std::path::Path) -> SharedStore {
+    use dancecard::sqlite::{Config, SqliteStore};
+    SharedStore::new(SqliteStore::connect(Config::new(path)).unwrap())
+}
+
+fn file(path: &std::path::Path) -> SharedStore {
+    use dancecard::file::{Config, FileStore, Synchronous};
+    let config = Config::new(path).with_synchronous(Synchronous::Normal);
+    SharedStore::new(FileStore::connect(config).unwrap())
+}
+
+/// How expired sessions go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Expiry {
+    Purged,
+    OfServer,
+}
+
+async fn run(store: SharedStore, count: usize, expiry: Expiry) {
+    let few = 10_000.min(count);
+    fill(&store, (0..few).collect()).await;
+    told("load", few, median(&store, few, || false).await);
+    let begun = Instant::now();
+    fill(&store, (few..count).collect()).await;
+    each("write", count - few, begun.elapsed());
+    told("load", count, median(&store, count, || false).await);
+
+    let begun = Instant::now();
+    assert_eq!(listed(&store, ListQuery::all()).await, count);
+    each("list", count, begun.elapsed());
+    let begun = Instant::now();
+    let sessions = listed(&store, ListQuery::of("user 7".into())).await;
+    println!("list {sessions} sessions of one principal: {:?}", begun.elapsed());
+    match expiry {
+        Expiry::Purged => purge_beside_loads(&store, count).await,
+        Expiry::OfServer => expire_beside_loads(&store, count).await,
+    }
+}
+
+async fn purge_beside_loads(store: &SharedStore, count: usize) {
+    let begun = Instant::now();
+    assert_eq!(store.purge_expired(now(), PER_PURGE).await.unwrap(), 0);
+    each("purge of nothing", count, begun.elapsed());
+    let done = Arc::new(AtomicBool::new(false));
+    let (purger, stop) = (store.clone(), Arc::clone(&done));
+    let begun = Instant::now();
+    let purging = tokio::spawn(async move {
+        let purged = purge(&purger).await;
+        stop.store(true, Ordering::Relaxed);
+        (purged, begun.elapsed())
+    });
+    let beside = median(store, count, || done.load(Ordering::Relaxed)).await;
+    let (purged, took) = purging.await.unwrap();
+    assert_eq!(purged, count.div_ceil(10));
+    each("purge", purged, took);
+    told("load beside the purge", count, beside);
+}
+
+/// In steps, as a sweeper does.
+async fn purge(store: &SharedStore) -> usize {
+    let mut purged = 0;
+    loop {
+        let now = later(SOON + 1);
+        match store.purge_expired(now, PER_PURGE).await.unwrap() {
+            0 => return purged,
+            some => purged += some,
+        }
+    }
+}
+
+/// A tenth of the sessions end at one moment, as far as the server is concerned.
+async fn expire_beside_loads(store: &SharedStore, count: usize) {
+    let ending: Vec<usize> = (0..count).step_by(10).collect();
+    let begun = Instant::now();
+    let at = now().saturating_add(Duration::from_secs(5 + ending.len() as u64 / 2000));
+    write(store, ending.clone(), move |n| record(n, at), WriteMode::Overwrite).await;
+    each("write again", ending.len(), begun.elapsed());
+    tokio::time::sleep(at.since(now())).await;
+    let begun = Instant::now();
+    told("load while the server expires", count, median(store, count, || false).await);
+    println!("for {:.1?}", begun.elapsed());
+    assert_eq!(listed(store, ListQuery::all()).await, count - ending.len());
+}
+
+fn told(what: &str, count: usize, (median, loads): (Duration, usize)) {
+    println!("{what}, of {count} sessions: {median:.1?} (median of {loads})");
+}
+
+fn each(what: &str, count: usize, took: Duration) {
+    println!("{what} {count}: {took:.1?}, {:.1?} each", took / u32::try_from(count.max(1)).unwrap());
+}
+
+async fn fill(store: &SharedStore, numbers: Vec<usize>) {
+    let expires_at = |n: usize| if n.is_multiple_of(10) { later(SOON) } else { later(24 * 3600) };
+    write(store, numbers, move |n| record(n, expires_at(n)), WriteMode::Create).await;
+}
+
+async fn write(
+    store: &SharedStore,
+    numbers: Vec<usize>,
+    record: impl Fn(usize) -> Record + Send + Sync + 'static,
+    mode: WriteMode,
+) {
+    let (numbers, record) = (Arc::new(numbers), Arc::new(record));
+    let tasks: Vec<_> = (0..TASKS)
+        .map(|task| {
+            let (store, numbers, record) = (store.clone(), Arc::clone(&numbers), Arc::clone(&record));
+            let mode = mode.clone();
+            tokio::spawn(async move {
+                for n in numbers.iter().skip(task).step_by(TASKS) {
+                    store.write(&key(*n), record(*n), mode.clone()).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+}
+
+/// The median time of loads one at a time, in an order without pattern, of those of the first sessions that stay.
+async fn median(store: &SharedStore, count: usize, is_over: impl Fn() -> bool) -> (Duration, usize) {
+    let mut times = Vec::new();
+    while times.len() < LOADS && !is_over() {
+        let n = (times.len() * 7_368_787) % count / 10 * 10 + 1 + times.len() % 9;
+        let begun = Instant::now();
+        let found = store.load(&key(n.min(count - 1))).await.unwrap();
+        times.push(begun.elapsed());
+        assert!(found.is_some());
+    }
+    times.sort_unstable();
+    (times.get(times.len() / 2).copied().unwrap_or_default(), times.len())
+}
+
+async fn listed(store: &SharedStore, query: ListQuery) -> usize {
+    let mut stream = store.list(query);
+    let mut count = 0;
+    while let Some(entry) = std::future::poll_fn(|context| stream.as_mut().poll_next(context)).await {
+        entry.unwrap();
+        count += 1;
+    }
+    count
+}
+
+fn key(n: usize) -> RecordKey {
+    let mut bytes = [0; 32];
+    for (place, byte) in bytes.iter_mut().enumerate() {
+        *byte = ((n as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(place as u32 * 7)) as u8;
+    }
+    RecordKey::new(&bytes)
+}
+
+fn record(n: usize, expires_at: Timestamp) -> Record {
+    let text = format!(r#"{{"user":{n},"note":"{}"}}"#, "x".repeat(960));
+    let payload = JsonCodec.open(text.as_bytes()).unwrap().unwrap();
+    let who = (n % 4 == 3).then(|| format!("user {}", n / 4 % 20_000).into());
+    Record::new(Meta::new(now(), expires_at).with_principal(who), payload)
+}
+
+/// Seconds; more than it takes to write them all, so that nothing goes before its time.
+const SOON: u64 = 4 * 3600;
+
+fn now() -> Timestamp {
+    SystemClock.now()
+}
+
+fn later(seconds: u64) -> Timestamp {
+    now().saturating_add(Duration::from_secs(seconds))
+}
