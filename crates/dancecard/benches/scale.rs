@@ -28,8 +28,8 @@ fn main() {
     let told = std::env::var("SCALE").ok().and_then(|count| count.parse().ok());
     let count = if full { told.unwrap_or(100_000) } else { 1000 };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let is_wanted = |engine: &&str| words.iter().all(|word| word.starts_with('-') || word == engine);
-    for engine in ENGINES.iter().filter(is_wanted) {
+    let is_wanted = |engine: &str| words.iter().all(|word| word.starts_with('-') || word == engine);
+    for engine in ENGINES.into_iter().filter(|engine| is_wanted(engine)) {
         println!("== {engine}");
         runtime.block_on(run_on(engine, count));
     }
