@@ -4,7 +4,7 @@
 //! told), each of 1 KiB, a quarter of them signed in, a tenth of them soon expired. It prints how long a load takes with
 //! 10,000 of them and with all, what a listing and one of a principal take, and how long a load takes while the expired
 //! ones go: by a purge, or by the server itself. Servers are started for this and ended after; files are in the system's
-//! directory for temporary files, or in `BENCH_DIR`. Without `--bench` there are 1,000 sessions.
+//! directory for temporary files, or in `BENCH_DIR`, and not synced. Without `--bench` there are 1,000 sessions.
 
 #![allow(clippy::unwrap_used)]
 
@@ -65,8 +65,9 @@ fn postgres(url: &str) -> SharedStore {
 }
 
 fn sqlite(path: &std::path::Path) -> SharedStore {
-    use dancecard::sqlite::{Config, SqliteStore};
-    SharedStore::new(SqliteStore::connect(Config::new(path)).unwrap())
+    use dancecard::sqlite::{Config, SqliteStore, Synchronous};
+    let config = Config::new(path).with_synchronous(Synchronous::Normal);
+    SharedStore::new(SqliteStore::connect(config).unwrap())
 }
 
 fn file(path: &std::path::Path) -> SharedStore {
