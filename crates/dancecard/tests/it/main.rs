@@ -14,7 +14,9 @@ mod stolen;
     feature = "cookie",
     feature = "file",
     feature = "memcached",
+    feature = "mongodb",
     feature = "mysql",
+    feature = "object",
     feature = "postgres",
     feature = "redis",
     feature = "sqlite"
