@@ -18,6 +18,10 @@ pub fn open(codec: &dyn Codec, payload: &[u8], times: usize) {
         Err(error) => return assert_eq!(error.kind(), ErrorKind::Corrupt),
     };
     assert!(opened.len() <= times * payload.len() + 64, "{} of {}", opened.len(), payload.len());
+    // Members of JSON are passed over unread: what is damaged in them shows when they are used.
+    if opened.last() == Some(&CodecTag::JSON.0) {
+        return;
+    }
     for key in codec.keys(&opened).expect("keys") {
         let value = codec.find(&opened, &key).expect("a value").expect("a value for each key");
         serde_json::from_slice::<&RawValue>(&value).expect("JSON");
@@ -45,7 +49,7 @@ pub fn use_session(codec: SharedCodec, payload: &[u8]) {
         let record = Record::new(meta, payload.to_vec());
         store.write(&id.key(""), record, WriteMode::Create).await.expect("planted");
         // Members of JSON are passed over unread, so damage within one is met by whoever reads it.
-        let unread = codec.tag() == CodecTag::JSON;
+        let unread = codec.tag() == CodecTag::JSON || payload.get(1) == Some(&CodecTag::JSON.0);
         let manager = SessionManager::new(store).with_codec(codec);
         let visit = || manager.open([id.token().as_str().as_bytes()]);
         let session = visit();
@@ -87,13 +91,31 @@ pub fn store_values(text: &str) {
     }
 }
 
-/// A value as serializers spell it, where it is one that they can spell.
+/// A value as serializers spell it: no space between its parts, texts with the escapes that are needed.
 fn plain(text: &str) -> String {
-    match text.contains(['\\', ' ', '\t', '\n', '\r', '/']) {
-        true => serde_json::from_str::<serde_json::Value>(text)
-            .map_or_else(|_| text.to_owned(), |value| value.to_string()),
-        false => text.to_owned(),
+    let (mut out, mut rest) = (String::new(), text);
+    while let Some(first) = rest.chars().next() {
+        let length = if first == '"' { quoted(rest) } else { first.len_utf8() };
+        let (part, after) = rest.split_at(length);
+        match serde_json::from_str::<String>(part) {
+            Ok(text) => out += &serde_json::to_string(&text).expect("a text"),
+            Err(_) if part.trim().is_empty() => {}
+            Err(_) => out += part,
+        }
+        rest = after;
     }
+    out
+}
+
+/// The length of the JSON string that a text begins with.
+fn quoted(text: &str) -> usize {
+    let mut escaped = false;
+    let end = text.bytes().skip(1).position(|byte| {
+        let ends = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        ends
+    });
+    end.map_or(text.len(), |end| end + 2)
 }
 
 async fn stored(codec: SharedCodec, object: &[(String, Box<RawValue>)]) -> Vec<(String, String)> {

@@ -143,9 +143,10 @@ impl<'a> Merged<'a> {
     }
 }
 
+/// What a handler set is JSON. What is not was stored by another codec, and damaged there.
 fn packed(text: &[u8]) -> Result<Vec<u8>> {
     let node = std::str::from_utf8(text).ok().and_then(json::parse);
-    let node = node.ok_or_else(|| Error::new(ErrorKind::Value, "encode").with_detail("not JSON"))?;
+    let node = node.ok_or_else(|| corrupt("a stored value is not JSON"))?;
     let mut out = Vec::with_capacity(text.len());
     write::node(&node, &mut out);
     Ok(out)

@@ -49,8 +49,10 @@ impl Codec for YamlCodec {
 
 /// The YAML that says what a JSON object says, in the most readable form that says it exactly.
 fn written(text: &[u8]) -> Result<Vec<u8>> {
-    let text = std::str::from_utf8(text).map_err(|_| unwritable())?;
-    let node = json::parse(text).ok_or_else(unwritable)?;
+    // What a handler set is JSON. What is not was stored by another codec, and damaged there.
+    let damaged = || corrupt("a stored value is not JSON");
+    let text = std::str::from_utf8(text).map_err(|_| damaged())?;
+    let node = json::parse(text).ok_or_else(damaged)?;
     let exact = |node: &Node<'_>| {
         let yaml = serde_saphyr::to_string(node).ok()?;
         says(&yaml, text).then(|| yaml.into_bytes())

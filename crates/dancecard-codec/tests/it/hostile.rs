@@ -281,6 +281,26 @@ async fn survive(name: &str, codec: dancecard_codec::SharedCodec, payload: Vec<u
     }
 }
 
+/// Members of JSON are not looked into until they are used: that they are damaged shows when they change over.
+#[tokio::test]
+async fn damaged_json_does_not_change_over() {
+    let good = JsonCodec.open(br#"{"a":18446744,"b":"secret"}"#).unwrap().unwrap();
+    for (at, byte) in [(7, b'_'), (7, 0x88), (20, 0xff), (24, b'"')] {
+        let mut payload = good.clone();
+        payload[at] = byte;
+        for (name, codec) in codecs().into_iter().filter(|(name, _)| ["messagepack", "yaml"].contains(name)) {
+            let (json, visitor) = planted(std::sync::Arc::new(JsonCodec), payload.clone()).await;
+            let manager = json.with_codec(codec);
+            let session = visitor.visit(&manager);
+            session.set("new", 1).unwrap();
+            let error = manager.commit(&session).await.map(drop).expect_err(name);
+            assert_eq!(error.kind(), ErrorKind::Corrupt, "{name} {at}");
+            assert!(!error.to_string().contains("secret"), "{error}");
+            assert_eq!(visitor.stored(manager.store()).await.payload(), payload, "{name} {at}");
+        }
+    }
+}
+
 /// Payloads as they are, to begin damaging them.
 fn seeds() -> Vec<(&'static str, dancecard_codec::SharedCodec, Vec<u8>)> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
