@@ -88,7 +88,8 @@ impl<'a> Input<'a> {
             b'[' => self.list(depth - 1),
             b'"' => {
                 let quoted = self.quoted()?;
-                Some(unquoted(quoted).map_or(Node::Json(Cow::Borrowed(quoted)), Node::Text))
+                let raw = || is_value(quoted).then_some(Node::Json(Cow::Borrowed(quoted)));
+                unquoted(quoted).map(Node::Text).or_else(raw)
             }
             b't' => self.word("true", Node::Bool(true)),
             b'f' => self.word("false", Node::Bool(false)),
@@ -256,8 +257,23 @@ mod tests {
     #[test]
     fn what_is_not_json_is_nothing() {
         for text in [
-            "", "[", "[1,]", "{", "{\"a\"}", "{\"a\":}", "tru", "nul", "\"", "01", "1 2", "+1", "-", "[1]]",
+            "",
+            "[",
+            "[1,]",
+            "{",
+            "{\"a\"}",
+            "{\"a\":}",
+            "tru",
+            "nul",
+            "\"",
+            "01",
+            "1 2",
+            "+1",
+            "-",
+            "[1]]",
             "{1:2}",
+            "\"\\u00'0\"",
+            "{\"\\x\":1}",
         ] {
             assert!(again(text).is_none(), "{text}");
         }
