@@ -135,4 +135,8 @@ impl<C: Codec> Codec for Compressed<C> {
     fn keys(&self, opened: &[u8]) -> Result<Vec<String>> {
         self.layer.keys(opened)
     }
+
+    fn members<'a>(&self, opened: &'a [u8]) -> Result<Vec<(String, Cow<'a, [u8]>)>> {
+        self.layer.members(opened)
+    }
 }

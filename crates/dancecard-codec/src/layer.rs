@@ -105,6 +105,11 @@ impl<C: Codec> Layer<C> {
         reader.keys(opened)
     }
 
+    pub(crate) fn members<'a>(&self, opened: &'a [u8]) -> Result<Vec<(String, Cow<'a, [u8]>)>> {
+        let (reader, opened) = self.split(opened)?;
+        reader.members(opened)
+    }
+
     fn split<'a>(&self, opened: &'a [u8]) -> Result<(&dyn Codec, &'a [u8])> {
         let (tag, opened) = opened.split_last().ok_or_else(|| corrupt("it was not opened"))?;
         Ok((self.reader(CodecTag(*tag))?, opened))

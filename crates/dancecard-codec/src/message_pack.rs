@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use dancecard_core::{Changes, Codec, CodecTag, DocumentWriter, Error, ErrorKind, Result};
+use dancecard_core::{Changes, Codec, CodecTag, DocumentWriter, Error, ErrorKind, JsonCodec, Result};
 
 use crate::corrupt;
 use crate::json;
@@ -58,6 +58,10 @@ impl Codec for MessagePackCodec {
         let payload = merged.build()?;
         // What was cleared may have been set again to what it was.
         Ok((Some(payload.as_slice()) != stored).then_some(payload))
+    }
+
+    fn members<'a>(&self, opened: &'a [u8]) -> Result<Vec<(String, Cow<'a, [u8]>)>> {
+        JsonCodec.members(opened)
     }
 }
 

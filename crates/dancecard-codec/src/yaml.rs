@@ -1,5 +1,7 @@
 //! YAML.
 
+use std::borrow::Cow;
+
 use dancecard_core::{Changes, Codec, CodecTag, DocumentWriter, Error, ErrorKind, JsonCodec, Result};
 
 use crate::corrupt;
@@ -44,6 +46,10 @@ impl Codec for YamlCodec {
         let base = stored.map(|stored| document(read(stored)?, stored.len())).transpose()?;
         let Some(opened) = JsonCodec.encode(base.as_deref(), changes)? else { return Ok(None) };
         written(JsonCodec.text(&opened)?).map(Some)
+    }
+
+    fn members<'a>(&self, opened: &'a [u8]) -> Result<Vec<(String, Cow<'a, [u8]>)>> {
+        JsonCodec.members(opened)
     }
 }
 

@@ -45,6 +45,16 @@ pub trait Codec: fmt::Debug + Send + Sync + 'static {
     fn keys(&self, opened: &[u8]) -> Result<Vec<String>> {
         Document::expect(opened)?.members().map(|member| Ok(member?.key()?.into_owned())).collect()
     }
+
+    /// Each key with its value as JSON text, in a payload that was opened. A codec that can do so without finding each
+    /// key apart says it here.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt).
+    fn members<'a>(&self, opened: &'a [u8]) -> Result<Vec<(String, Cow<'a, [u8]>)>> {
+        let member = |key: String| Ok(self.find(opened, &key)?.map(|value| (key, value)));
+        self.keys(opened)?.into_iter().filter_map(|key| member(key).transpose()).collect()
+    }
 }
 
 /// A codec that is shared, or chosen at run time, is a codec.
@@ -68,6 +78,10 @@ impl<C: Codec + ?Sized> Codec for Arc<C> {
     fn keys(&self, opened: &[u8]) -> Result<Vec<String>> {
         (**self).keys(opened)
     }
+
+    fn members<'a>(&self, opened: &'a [u8]) -> Result<Vec<(String, Cow<'a, [u8]>)>> {
+        (**self).members(opened)
+    }
 }
 
 impl Changes<'_> {
@@ -75,13 +89,12 @@ impl Changes<'_> {
     /// payload after [`Codec::open`] of the codec that wrote it.
     ///
     /// # Errors
-    /// Those of [`Codec::find`], [`Codec::keys`] and [`Codec::encode`].
+    /// Those of [`Codec::members`] and [`Codec::encode`].
     pub fn recode(&self, from: &dyn Codec, opened: &[u8], to: &dyn Codec) -> Result<Option<Vec<u8>>> {
         if !self.clears() && self.iter().next().is_none() {
             return Ok(None);
         }
-        let member = |key: String| Ok(from.find(opened, &key)?.map(|value| (key, value)));
-        let members = from.keys(opened)?.into_iter().filter_map(|key| member(key).transpose());
+        let members = from.members(opened)?.into_iter().map(Ok);
         to.encode(None, Delta::of_members(members)?.then(self.log())?.changes())
     }
 }
@@ -134,6 +147,12 @@ impl Codec for JsonCodec {
         let payload = merged.members.build()?;
         // What was cleared may have been set again to what it was.
         Ok((!changes.clears() || Some(payload.as_slice()) != stored).then_some(payload))
+    }
+
+    fn members<'a>(&self, opened: &'a [u8]) -> Result<Vec<(String, Cow<'a, [u8]>)>> {
+        let named =
+            |member: document::Member<'a>| Ok((member.key()?.into_owned(), Cow::Borrowed(member.value())));
+        Document::expect(opened)?.members().map(|member| named(member?)).collect()
     }
 }
 

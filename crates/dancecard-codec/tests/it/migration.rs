@@ -173,3 +173,26 @@ async fn a_codec_chosen_by_name_is_that_codec() -> Result<()> {
     assert_eq!(error.kind(), ErrorKind::Config);
     Ok(())
 }
+
+/// All of these keys are found apart from each other in one pass: it once took as many passes as there are keys.
+#[tokio::test]
+async fn a_session_of_many_keys_changes_over() -> Result<()> {
+    let store = memory();
+    let json = SessionManager::new(store.clone());
+    let session = json.open([]);
+    (0..5_000).try_for_each(|n| session.set(&format!("key {n}"), n))?;
+    let TokenAction::Set { token, .. } = json.commit(&session).await?.token else { panic!("no session") };
+    let visitor = Visitor(token);
+    for codec in [by_name("messagepack")?, by_name("yaml")?, by_name("json")?] {
+        let manager =
+            json.clone().with_codec(MessagePackCodec).with_codec(YamlCodec).with_codec(codec.clone());
+        let session = visitor.visit(&manager);
+        session.set("key 7", codec.tag().0)?;
+        manager.commit(&session).await?;
+        assert_eq!(visitor.stored(&store).await.meta().codec(), codec.tag());
+        let session = visitor.visit(&manager).load().await?;
+        assert_eq!(session.keys()?.len(), 5_000);
+        assert_eq!((session.get("key 7")?, session.get("key 4999")?), (Some(codec.tag().0), Some(4_999)));
+    }
+    Ok(())
+}
