@@ -113,8 +113,8 @@ impl Config {
     /// # Errors
     /// Those of [`Config::store`].
     pub fn manager(&self) -> Result<SessionManager> {
-        let Settings { policy, namespace, .. } = &self.0.settings;
-        let manager = SessionManager::new(self.store()?).with_policy(policy.clone());
+        let Settings { policy, namespace, codecs, .. } = &self.0.settings;
+        let manager = codecs.apply(SessionManager::new(self.store()?).with_policy(policy.clone()));
         Ok(if namespace.is_empty() { manager } else { manager.with_namespace(namespace) })
     }
 

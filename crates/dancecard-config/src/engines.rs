@@ -8,12 +8,14 @@ use dancecard_core::{MemoryStore, Result, SharedStore, nearest};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::configuration::Config;
 use crate::dancer::GENERAL;
 use crate::entry::Entry;
 use crate::fault::quoted;
 use crate::given::Given;
 use crate::merged::Merged;
 use crate::opener::{Open, Opener, Typed};
+use crate::variables;
 
 /// The engines that a configuration can choose from, by name. A name counts in any case.
 ///
@@ -133,6 +135,23 @@ impl Engines {
         self.0.retain(|engine| !engine.names.is_empty());
         self.0.insert(0, Engine { names, schemes: Vec::new(), foreign: &[], adapt: None, way });
         &mut self.0[0]
+    }
+
+    /// Opens an engine by its name, with its defaults, or by a URL.
+    ///
+    /// ```
+    /// use dancecard_config::Engines;
+    /// use dancecard_core::Store;
+    ///
+    /// assert_eq!(Engines::new().open("memory")?.engine(), "memory");
+    /// # Ok::<(), dancecard_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`](dancecard_core::ErrorKind::Config) for one that is not there, and for settings that it refuses.
+    pub fn open(&self, engine: &str) -> Result<SharedStore> {
+        let alone = variables::read("", std::iter::once(("session", engine)))?;
+        Config::of(Merged::new(vec![alone])?, String::new(), self)?.store()
     }
 
     fn find(&self, name: &str) -> Option<&Engine> {

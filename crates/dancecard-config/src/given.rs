@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use config::ValueKind;
+use config::{Value, ValueKind};
 use dancecard_core::{Error, ErrorKind, Result};
 
 use crate::de::{Table, Wrong};
@@ -65,6 +65,16 @@ impl Given {
         self.merged.within(key)
     }
 
+    /// The entries of a table in the section.
+    pub fn table_in_section(&self, key: &str) -> Vec<Entry> {
+        self.merged.within(&join(&self.section, key))
+    }
+
+    /// Whether the engine was chosen by its name, and not by a URL that says where it is.
+    pub fn is_by_name(&self) -> bool {
+        self.url.is_none()
+    }
+
     /// Says something to the engine, in the name of this entry.
     ///
     /// # Errors
@@ -89,6 +99,16 @@ impl Given {
     /// Those of [`Given::put`].
     pub fn put_text(&mut self, key: &str, text: impl Into<String>, because: &Entry) -> Result<()> {
         self.put(key, because.with_text(text))
+    }
+
+    /// As [`Given::put`], with a table of these entries.
+    ///
+    /// # Errors
+    /// Those of [`Given::put`].
+    pub fn put_table(&mut self, key: &str, entries: Vec<Entry>, because: &Entry) -> Result<()> {
+        let table = entries.into_iter().map(|entry| (entry.name().to_owned(), entry.value)).collect();
+        let value = Value::new(None, ValueKind::Table(table));
+        self.put(key, Entry { value, ..because.clone() })
     }
 
     /// Gives an entry of the section, if it is there, the engine's own name for it.

@@ -1,5 +1,6 @@
 #![doc = include_str!("../docs.md")]
 
+mod codec;
 mod configuration;
 mod cookie;
 mod dancer;

@@ -16,7 +16,7 @@ use crate::{toml, variables, yaml};
 
 const PREFIX: &str = "DANCECARD_";
 /// What other frameworks call the environment.
-const ELSEWHERE: [&str; 3] = ["DANCER_ENVIRONMENT", "PLACK_ENV", "DANCER_ENV"];
+const ELSEWHERE: [&str; 2] = ["DANCER_ENVIRONMENT", "PLACK_ENV"];
 const DEVELOPMENT: &str = "development";
 const ENDINGS: [&str; 3] = ["yml", "yaml", "toml"];
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use dancecard_core::{AtLimit, ConflictPolicy, FailurePolicy, Policy, Result};
 use dancecard_http::Transport;
 
+use crate::codec::Codecs;
 use crate::duration::shown;
 use crate::entry::Entry;
 use crate::reader::{Key, Reader, word};
@@ -26,6 +27,8 @@ const KEYS: &[&str] = &[
     "namespace",
     "device_facts",
     "serializer",
+    "compress_above",
+    "encryption_keys",
     "near_cache",
     "cookie",
     "header",
@@ -48,6 +51,7 @@ pub(crate) struct Settings {
     pub(crate) transport: Transport,
     pub(crate) namespace: String,
     pub(crate) device_facts: bool,
+    pub(crate) codecs: Codecs,
     pub(crate) near_cache: Option<NearCache>,
 }
 
@@ -64,9 +68,9 @@ pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Settings> {
     let namespace = reader.value(Key::own("session.namespace"), String::new(), Entry::text, String::clone)?;
     let device_facts =
         reader.value(Key::own("session.device_facts"), false, Entry::switch, bool::to_string)?;
-    serializer(reader)?;
+    let codecs = Codecs::read(reader, &namespace)?;
     let near_cache = near_cache(reader)?;
-    Ok(Settings { policy, namespace, device_facts, near_cache, transport: cookie::read(reader)? })
+    Ok(Settings { policy, namespace, device_facts, codecs, near_cache, transport: cookie::read(reader)? })
 }
 
 fn policy(reader: &mut Reader<'_>) -> Result<Policy> {
@@ -129,13 +133,6 @@ fn max_sessions(reader: &mut Reader<'_>, policy: Policy) -> Result<Policy> {
         }
         (None, None) => Ok(policy),
     }
-}
-
-/// What values are written in. More of them come with the crate of serializers.
-fn serializer(reader: &mut Reader<'_>) -> Result<()> {
-    reader
-        .value(Key::own("session.serializer"), "json", |e| e.choice(&[("json", "json")]), ToString::to_string)
-        .map(drop)
 }
 
 fn near_cache(reader: &mut Reader<'_>) -> Result<Option<NearCache>> {

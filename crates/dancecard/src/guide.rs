@@ -33,6 +33,8 @@ chapters! {
     #[cfg(feature = "codec")]
     serializers = "serializers.md";
     writing_an_engine = "writing-an-engine.md";
+    #[cfg(all(feature = "axum", feature = "config"))]
+    an_engine_of_your_own = "an-engine-of-your-own.md";
     writing_an_adapter = "writing-an-adapter.md";
     defaults = "defaults.md";
     threats = "threats.md";

@@ -28,6 +28,9 @@ pub mod axum {
 #[doc(inline)]
 pub use dancecard_codec as codec;
 
+#[cfg(feature = "config")]
+pub mod config;
+
 /// Observers for `tracing` and `metrics`.
 #[cfg(any(feature = "tracing", feature = "metrics"))]
 #[doc(inline)]

@@ -42,7 +42,6 @@ const FAULTS: &[(&str, &str)] = &[
     ),
     ("session:\n  touch: 1.5\n", "config.yml:2: session.touch: must be a share, 0.0 to 1.0"),
     ("session:\n  device_facts: maybe\n", "config.yml:2: session.device_facts: must be `true` or `false`"),
-    ("session:\n  serializer: xml\n", "config.yml:2: session.serializer: must be one of `json`"),
     (
         "session:\n  header: x\n  cookie: { name: a }\n",
         "config.yml:3: session.cookie: the token travels in `session.header`",
@@ -153,5 +152,32 @@ fn no_error_repeats_a_value() {
         let files = Files::new(&[("config.yml", &format!("session: '{engine}'"))]);
         let error = files.load(&[]).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("secret"), "{error}");
+    }
+}
+
+#[test]
+fn serializers_are_chosen_by_name() {
+    let long = "session:\n  serializer: xml\n";
+    assert!(fault(long).starts_with("config.yml:2: session.serializer: "), "{}", fault(long));
+    #[cfg(feature = "codec")]
+    assert!(fault(long).ends_with("there is no serializer of that name; there are json, messagepack, yaml"));
+    #[cfg(not(feature = "codec"))]
+    assert!(fault(long).ends_with("build dancecard with the feature `codec`"));
+}
+
+#[cfg(feature = "codec")]
+#[test]
+fn keys_that_anyone_could_guess_are_refused() {
+    for key in [
+        "changeme",
+        "0000000000000000000000000000000000000000000000000000000000000000",
+        "c2hvcnQ=",
+        "''",
+        "[]",
+    ] {
+        let text = format!("session:\n  encryption_keys: {key}\n");
+        let fault = fault(&text);
+        assert!(fault.starts_with("config.yml:2: session.encryption_keys: "), "{fault}");
+        assert!(fault.contains("openssl rand -base64 32") || fault.contains("base64"), "{fault}");
     }
 }

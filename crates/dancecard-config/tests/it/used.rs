@@ -32,3 +32,49 @@ async fn without_an_engine_opening_works_and_using_says_what_to_write() {
         assert_eq!(listed.unwrap().unwrap_err().kind(), ErrorKind::Config);
     }
 }
+
+#[cfg(feature = "codec")]
+#[tokio::test]
+async fn sessions_are_written_as_the_file_says_and_read_whatever_it_said_before() {
+    use dancecard_config::{Engines, Loader};
+    use dancecard_core::{CodecTag, ListQuery, MemoryStore, SharedStore};
+
+    use crate::toy::Files;
+
+    #[derive(Default, serde::Serialize, serde::Deserialize)]
+    struct Nothing {}
+
+    let shared = SharedStore::new(MemoryStore::new());
+    let store = shared.clone();
+    let mut engines = Engines::new();
+    engines.register("shared", &[], move |_: Nothing| Ok(store.clone()));
+    let key = "q83vEjRWeJq83vEjRWeJqxI0VniavN7_EjRWeJq83vE=";
+    let steps = [
+        ("json", String::new(), CodecTag::JSON),
+        ("yaml", String::new(), CodecTag::YAML),
+        ("MessagePack", ", compress_above: 0".to_owned(), CodecTag::COMPRESSED),
+        ("json", format!(", encryption_keys: [{key}]"), CodecTag::ENCRYPTED),
+        ("msgpack", format!(", encryption_keys: [{key}], compress_above: 100"), CodecTag::ENCRYPTED),
+    ];
+    let mut token: Option<String> = None;
+    for (count, (serializer, more, tag)) in steps.into_iter().enumerate() {
+        let text = format!("session: {{ engine: shared, serializer: {serializer}{more} }}");
+        let files = Files::new(&[("config.yml", &text)]);
+        let loader = Loader::new(files.path().join("config.yml")).with_variables([("A", "b")]);
+        let config = loader.load(&engines).unwrap();
+        assert!(!config.to_string().contains(key), "{config}");
+        let manager = config.manager().unwrap();
+        let session = manager.open(token.as_deref().map(str::as_bytes));
+        session.update("count", |count: &mut usize| *count += 1).unwrap();
+        let committed = manager.commit(&session).await.unwrap();
+        if let TokenAction::Set { token: new, .. } = committed.token {
+            token = Some(new.as_str().to_owned());
+        }
+        let session = manager.open(token.as_deref().map(str::as_bytes));
+        assert_eq!(session.get::<usize>("count").await.unwrap(), Some(count + 1), "{text}");
+        let entry =
+            futures_util::StreamExt::next(&mut manager.list(ListQuery::all())).await.unwrap().unwrap();
+        let stored = dancecard_core::Store::load(&shared, &entry.key).await.unwrap().unwrap();
+        assert_eq!(stored.meta().codec(), tag, "{text}");
+    }
+}

@@ -2,6 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[cfg(all(
+    feature = "config",
+    feature = "cookie",
+    feature = "file",
+    feature = "memcached",
+    feature = "mysql",
+    feature = "postgres",
+    feature = "redis",
+    feature = "sqlite"
+))]
+mod config;
 mod enveloped;
 mod hooks;
 mod randomness;

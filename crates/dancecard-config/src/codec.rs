@@ -1,0 +1,125 @@
+//! What the data of sessions are written in.
+
+use dancecard_core::{Result, SessionManager};
+
+use crate::reader::Reader;
+
+/// The keys in the section of sessions.
+pub(crate) const KEYS: [&str; 3] = ["serializer", "compress_above", "encryption_keys"];
+
+/// The codecs that a configuration asks for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Codecs {
+    #[cfg(feature = "codec")]
+    chosen: Option<chosen::Chosen>,
+}
+
+impl Codecs {
+    #[cfg(feature = "codec")]
+    pub(crate) fn read(reader: &mut Reader<'_>, namespace: &str) -> Result<Self> {
+        chosen::Chosen::read(reader, namespace).map(|chosen| Self { chosen: Some(chosen) })
+    }
+
+    /// JSON is all that there is without the crate of codecs.
+    #[cfg(not(feature = "codec"))]
+    pub(crate) fn read(reader: &mut Reader<'_>, _: &str) -> Result<Self> {
+        let entries = KEYS.iter().filter_map(|key| reader.own(&format!("session.{key}")));
+        for entry in entries {
+            if entry.name() != "serializer" || !entry.text()?.eq_ignore_ascii_case("json") {
+                let feature = "is not in this build, which has `serializer: json` only: build dancecard with the feature `codec`";
+                return Err(entry.refuse(feature));
+            }
+        }
+        reader.note("session.serializer", "json", reader.own("session.serializer").as_ref());
+        Ok(Self::default())
+    }
+
+    /// The manager, writing as it was asked to, and reading what any of the others wrote.
+    #[cfg(feature = "codec")]
+    pub(crate) fn apply(&self, manager: SessionManager) -> SessionManager {
+        self.chosen.iter().fold(manager, |manager, chosen| chosen.apply(manager))
+    }
+
+    #[cfg(not(feature = "codec"))]
+    pub(crate) fn apply(&self, manager: SessionManager) -> SessionManager {
+        manager
+    }
+}
+
+#[cfg(feature = "codec")]
+mod chosen {
+    use std::sync::Arc;
+
+    use dancecard_codec::{Compressed, Encrypted, MessagePackCodec, SharedCodec, YamlCodec, by_name};
+    use dancecard_core::{JsonCodec, Result, SessionManager};
+    use dancecard_seal::{Key as Secret, KeyRing};
+
+    use crate::entry::Entry;
+    use crate::mask::HIDDEN;
+    use crate::reader::{Key, Reader};
+
+    /// What encrypted data belong to, where no namespace is set.
+    const APPLICATION: &str = "dancecard";
+
+    #[derive(Debug, Clone)]
+    pub(crate) struct Chosen {
+        serializer: SharedCodec,
+        compress_above: Option<usize>,
+        keys: Option<KeyRing>,
+        application: String,
+    }
+
+    impl Chosen {
+        pub(crate) fn read(reader: &mut Reader<'_>, namespace: &str) -> Result<Self> {
+            let name = reader.value(
+                Key::own("session.serializer"),
+                "json".to_owned(),
+                Entry::text,
+                String::clone,
+            )?;
+            let entry = reader.own("session.serializer");
+            let serializer = by_name(name.trim()).map_err(|error| match &entry {
+                Some(entry) => entry.refuse(error.detail().unwrap_or("there is no such serializer")),
+                None => error,
+            })?;
+            let show =
+                |bytes: &Option<usize>| bytes.map_or_else(|| "never".to_owned(), |bytes| bytes.to_string());
+            let compress_above = reader.value(Key::own("session.compress_above"), None, bytes, show)?;
+            let hidden = |keys: &Option<KeyRing>| {
+                keys.as_ref().map_or_else(|| "none".to_owned(), |_| HIDDEN.to_owned())
+            };
+            let keys = reader.value(Key::own("session.encryption_keys"), None, ring, hidden)?;
+            let application = if namespace.is_empty() { APPLICATION } else { namespace }.to_owned();
+            Ok(Self { serializer, compress_above, keys, application })
+        }
+
+        /// All that can be read, and last what is written.
+        pub(crate) fn apply(&self, manager: SessionManager) -> SessionManager {
+            let manager = manager.with_codec(MessagePackCodec).with_codec(YamlCodec).with_codec(JsonCodec);
+            let manager = manager.with_codec(Compressed::new(self.serializer.clone()));
+            let manager = manager.with_codec(self.serializer.clone());
+            let (manager, writer) = match self.compress_above {
+                Some(bytes) => {
+                    let writer: SharedCodec =
+                        Arc::new(Compressed::new(self.serializer.clone()).with_threshold(bytes));
+                    (manager.with_codec(writer.clone()), writer)
+                }
+                None => (manager, self.serializer.clone()),
+            };
+            match &self.keys {
+                Some(keys) => manager.with_codec(Encrypted::new(writer, keys, &self.application)),
+                None => manager,
+            }
+        }
+    }
+
+    fn bytes(entry: &Entry) -> Result<Option<usize>> {
+        if entry.text()?.trim().eq_ignore_ascii_case("never") { Ok(None) } else { entry.number().map(Some) }
+    }
+
+    fn ring(entry: &Entry) -> Result<Option<KeyRing>> {
+        let keys = entry.texts()?.iter().map(|key| Secret::parse(key)).collect::<Result<Vec<_>>>();
+        let ring = keys.and_then(KeyRing::new);
+        ring.map(Some).map_err(|error| entry.refuse(error.detail().unwrap_or("is not usable as a key")))
+    }
+}

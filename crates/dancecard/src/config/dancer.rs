@@ -1,0 +1,176 @@
+//! What Dancer's engines call their settings, and what ours call them.
+
+use dancecard_config::{Entry, Given};
+use dancecard_core::Result;
+
+pub(super) const FILE: &[&str] = &["session_dir"];
+pub(super) const KIOKUDB: &[&str] = &["kiokudb_backend", "kiokudb_backend_opts"];
+#[cfg(feature = "memcached")]
+pub(super) const MEMCACHED: &[&str] = &["memcached_servers", "fatal_cluster_unreachable"];
+#[cfg(feature = "redis")]
+pub(super) const REDIS: &[&str] = &[
+    "redis_server",
+    "redis_sock",
+    "redis_password",
+    "redis_key",
+    "redis_name",
+    "redis_reconnect",
+    "redis_every",
+    "redis_serialization",
+];
+
+/// `session_dir`, in the section or at the top.
+pub(super) fn file(given: &mut Given) -> Result<()> {
+    match given.take("session_dir").or_else(|| given.flat("session_dir")) {
+        Some(folder) if given.get("path").is_none() => given.put("path", folder),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn yaml(given: &mut Given) -> Result<&'static str> {
+    in_format(given, "yaml")
+}
+
+pub(super) fn json(given: &mut Given) -> Result<&'static str> {
+    in_format(given, "json")
+}
+
+fn in_format(given: &mut Given, format: &str) -> Result<&'static str> {
+    file(given)?;
+    let chosen = given.chosen().clone();
+    given.put_text("format", format, &chosen)?;
+    Ok("file")
+}
+
+#[cfg(feature = "memcached")]
+pub(super) fn memcached(given: &mut Given) -> Result<()> {
+    // Ours always says so when it can't reach a server.
+    given.take("fatal_cluster_unreachable");
+    match given.take("memcached_servers").or_else(|| given.flat("memcached_servers")) {
+        Some(servers) if given.get("servers").is_none() && given.is_by_name() => {
+            given.put("servers", servers)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Dancer 2's keys, in the section; and Dancer 1's table `redis_session`, whose `expire` is an idle limit.
+#[cfg(feature = "redis")]
+pub(super) fn redis(given: &mut Given) -> Result<()> {
+    // Ours reconnects by itself, and core serializes.
+    for key in ["redis_name", "redis_reconnect", "redis_every", "redis_serialization"] {
+        given.take(key);
+    }
+    given.rename("redis_server", "nodes")?;
+    given.rename("redis_sock", "nodes")?;
+    given.rename("redis_password", "password")?;
+    if let Some(key) = given.take("redis_key") {
+        let text = key.text()?;
+        let prefix =
+            text.strip_suffix("%s").ok_or_else(|| key.refuse("must end in `%s`, where the key is put"))?;
+        given.put_text("prefix", prefix, &key)?;
+    }
+    given.flat_table("redis_session").into_iter().try_for_each(|entry| redis_1(given, entry))
+}
+
+#[cfg(feature = "redis")]
+fn redis_1(given: &mut Given, entry: Entry) -> Result<()> {
+    let ours = match entry.name() {
+        "server" | "sock" => "nodes",
+        "password" => "password",
+        "database" => "database",
+        "expire" | "debug" => return Ok(()),
+        _ => {
+            return Err(entry.refuse(
+                "there is no such key; there are `server`, `sock`, `password`, `database`, `expire`",
+            ));
+        }
+    };
+    if given.get(ours).is_some() { Ok(()) } else { given.put(ours, entry) }
+}
+
+/// KiokuDB is a front for many backends: those that we have an engine for are that engine.
+pub(super) fn kiokudb(given: &mut Given) -> Result<&'static str> {
+    let backend = given.take("kiokudb_backend").or_else(|| given.flat("kiokudb_backend"));
+    let options = options(given)?;
+    // The one for objects says in the log that nothing will be left.
+    let Some(backend) = backend else {
+        return Ok(if cfg!(feature = "object") { "object" } else { "memory" });
+    };
+    let name = backend.text()?;
+    let name = name.trim_start_matches("KiokuDB::Backend::");
+    match name.to_ascii_lowercase().as_str() {
+        "hash" | "memory" => Ok("memory"),
+        "dbi" => dbi(given, options),
+        "files" => files(given, options),
+        _ => object(given, &backend, name, options),
+    }
+}
+
+fn options(given: &mut Given) -> Result<Vec<Entry>> {
+    given.take("kiokudb_backend_opts");
+    let in_section = given.table_in_section("kiokudb_backend_opts");
+    Ok(if in_section.is_empty() { given.flat_table("kiokudb_backend_opts") } else { in_section })
+}
+
+fn dbi(given: &mut Given, options: Vec<Entry>) -> Result<&'static str> {
+    options.into_iter().filter(|entry| entry.name() != "create").try_for_each(|entry| {
+        let name = entry.name().to_owned();
+        given.put(&name, entry)
+    })?;
+    super::dsn::engine(given)
+}
+
+fn files(given: &mut Given, options: Vec<Entry>) -> Result<&'static str> {
+    for entry in options {
+        match entry.name() {
+            "dir" => given.put("path", entry)?,
+            "create" => given.put("create", entry)?,
+            // How its own files were laid out, which ours are not.
+            "trie" | "trie_nibbles" | "trie_levels" | "serializer" | "global_lock" => {}
+            _ => return Err(entry.refuse("has no counterpart in the engine `file`; remove it")),
+        }
+    }
+    Ok("file")
+}
+
+fn object(given: &mut Given, backend: &Entry, name: &str, options: Vec<Entry>) -> Result<&'static str> {
+    given.put_text("backend", name.to_ascii_lowercase(), backend)?;
+    let (create, rest): (Vec<_>, Vec<_>) = options.into_iter().partition(|entry| entry.name() == "create");
+    create.into_iter().try_for_each(|entry| given.put("create", entry))?;
+    given.put_table("options", rest, backend)?;
+    Ok("object")
+}
+
+#[cfg(feature = "mongodb")]
+pub(super) const MONGODB: &[&str] = &["database_name", "collection_name", "client_options"];
+
+/// Dancer 2's keys, in the section; and Dancer 1's at the top.
+#[cfg(feature = "mongodb")]
+pub(super) fn mongodb(given: &mut Given) -> Result<()> {
+    given.rename("database_name", "database")?;
+    given.rename("collection_name", "collection")?;
+    given.take("client_options");
+    let options = given.table_in_section("client_options").into_iter();
+    options.chain(given.flat("mongodb_host")).try_for_each(|entry| mongodb_client(given, entry))?;
+    for (theirs, ours) in [("mongodb_session_db", "database"), ("mongodb_session_coll", "collection")] {
+        match given.flat(theirs) {
+            Some(entry) if given.get(ours).is_none() && given.is_by_name() => given.put(ours, entry)?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+#[cfg(feature = "mongodb")]
+fn mongodb_client(given: &mut Given, entry: Entry) -> Result<()> {
+    match entry.name() {
+        "host" | "mongodb_host" if given.get("uri").is_none() && given.is_by_name() => {
+            let host = entry.text()?;
+            let uri = if host.contains("://") { host } else { format!("mongodb://{host}") };
+            given.put_text("uri", uri, &entry)
+        }
+        "host" | "mongodb_host" => Ok(()),
+        _ => Err(entry.refuse("has no counterpart: put it into `uri`, MongoDB's connection string")),
+    }
+}
