@@ -5,6 +5,7 @@ use dancecard_core::{Result, SessionManager};
 use crate::reader::Reader;
 
 /// The keys in the section of sessions.
+#[cfg(not(feature = "codec"))]
 pub(crate) const KEYS: [&str; 3] = ["serializer", "compress_above", "encryption_keys"];
 
 /// The codecs that a configuration asks for.
