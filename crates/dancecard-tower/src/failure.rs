@@ -30,7 +30,7 @@ impl<B, F: Fn(&Error) -> Response<B> + Clone> FailureResponse<B> for F {
     }
 }
 
-/// An empty response: 503 with `Retry-After` when trying again can help, else 500.
+/// An empty response: 503 with `Retry-After` when trying again can help, 403 when a rule said no, else 500.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct EmptyResponse;
 
@@ -60,7 +60,7 @@ impl SessionFailure {
         &self.0
     }
 
-    /// The status that fits an error: 503 where trying again can help, else 500.
+    /// The status that fits an error: 503 where trying again can help, 403 where a rule said no, else 500.
     pub fn status_of(error: &Error) -> StatusCode {
         StatusCode::from_u16(dancecard_http::status_of(error)).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }

@@ -51,7 +51,7 @@ pub(crate) const MONGOD: Client = Client {
     write: |server| {
         let item = Document::new().document("0", Document::new().text("_id", "value"));
         // Acknowledged when it is in the journal.
-        let concern = Document::new().text("w", "majority");
+        let concern = Document::new().text("w", "majority").switch("j", true);
         let command = Document::new().text("insert", "t").array("documents", item);
         mongo(server, command.document("writeConcern", concern)).map(|_| ())
     },

@@ -25,7 +25,7 @@ const KINDS: [(ErrorKind, u16); 13] = [
     (ErrorKind::TooLarge, 500),
     (ErrorKind::Sealed, 500),
     (ErrorKind::Ended, 500),
-    (ErrorKind::Refused, 500),
+    (ErrorKind::Refused, 403),
     (ErrorKind::Value, 500),
     (ErrorKind::Config, 500),
     (ErrorKind::Random, 500),
