@@ -13,10 +13,6 @@ use crate::config::Config;
 use crate::error::{self, Failure, Stage};
 use crate::schema;
 
-/// What a connection that reads keeps of the file, at most. The index of a million sessions fits, so that a load of one
-/// of them reads hardly more pages than a load of one of a few.
-const READER_CACHE_KIB: i64 = 64 << 10;
-
 /// More than there are statements, so that each is prepared once.
 const STATEMENTS: usize = 16;
 
@@ -44,8 +40,6 @@ pub(crate) fn writer(config: &Config) -> Result<Connection> {
 pub(crate) fn reader(config: &Config) -> Result<Connection> {
     let connection = connect(&locate(config)?, config)?;
     connection.pragma_update(None, "query_only", true).map_err(refused)?;
-    // In kibibytes, which negative numbers stand for.
-    connection.pragma_update(None, "cache_size", -READER_CACHE_KIB).map_err(refused)?;
     Ok(connection)
 }
 

@@ -9,7 +9,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use dancecard::{
@@ -19,8 +19,6 @@ use dancecard::{
 
 const TASKS: usize = 16;
 const LOADS: usize = 20_000;
-/// Rounds of loads that are not measured, after all were written: until then it is the writer who has what is needed.
-const WARM_UP: usize = 5;
 const PER_PURGE: usize = 1000;
 const ENGINES: [&str; 4] = ["redis", "postgres", "sqlite", "file"];
 
@@ -92,9 +90,6 @@ async fn run(store: SharedStore, count: usize, expiry: Expiry) {
     let begun = Instant::now();
     fill(&store, (few..count).collect()).await;
     each("write", count - few, begun.elapsed());
-    for _ in 0..WARM_UP {
-        median(&store, count, || false).await;
-    }
     told("load", count, median(&store, count, || false).await);
 
     let begun = Instant::now();
@@ -190,15 +185,11 @@ async fn write(
     }
 }
 
-/// Each round goes on in the order of the one before.
-static FIRST: AtomicUsize = AtomicUsize::new(0);
-
 /// The median time of loads one at a time, in an order without pattern, of those of the first sessions that stay.
 async fn median(store: &SharedStore, count: usize, is_over: impl Fn() -> bool) -> (Duration, usize) {
     let mut times = Vec::new();
-    let first = FIRST.fetch_add(LOADS, Ordering::Relaxed);
     while times.len() < LOADS && !is_over() {
-        let n = ((first + times.len()) * 7_368_787) % count / 10 * 10 + 1 + times.len() % 9;
+        let n = (times.len() * 7_368_787) % count / 10 * 10 + 1 + times.len() % 9;
         let begun = Instant::now();
         let found = store.load(&key(n.min(count - 1))).await.unwrap();
         times.push(begun.elapsed());
