@@ -1,6 +1,7 @@
 //! Opens the shop, and closes it when the terminal or the system asks for that.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use dancecard::Store as _;
 use shop::{Config, Server, Shop};
 
 #[tokio::main]
@@ -8,6 +9,8 @@ async fn main() -> Result<()> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let config = Config::from_env()?;
     let shop = Shop::open(&config)?;
+    // Engines open at their first use. Whoever starts the shop is told at once if that fails.
+    shop.sessions().store().health().await.context("sessions can't be stored")?;
     let server = Server::bind(config.port).await?;
     let asked = asked_to_close()?;
     println!("The shop is open: http://{}", server.address()?);
