@@ -35,11 +35,30 @@ pub async fn driver(name: &str) -> Driver {
     }
 }
 
+/// How often instructions are counted at most.
+const COUNTS: usize = 15;
+
 /// Instructions of one request, by callgrind: the difference of a long and a short run of `binary`, the smallest of five.
 ///
 /// Hash tables are seeded anew in each run, so the order of allocations differs, and with it how long the allocator has to
-/// look for room: up to two in a hundred, all of it in `_int_malloc`. The smallest is what the code itself asks for.
+/// look for room: up to three in a hundred, all of it in `_int_malloc`. The smallest is what the code itself asks for.
 pub fn instructions(binary: &str, name: &str, route: Route) -> u64 {
+    (0..5).map(|_| count(binary, name, route)).fold(u64::MAX, u64::min)
+}
+
+/// [`instructions`], counted until there are no more than `enough`, and fifteen times at most.
+pub fn instructions_until(enough: u64, binary: &str, name: &str, route: Route) -> u64 {
+    let mut smallest = u64::MAX;
+    for _ in 0..COUNTS {
+        smallest = smallest.min(count(binary, name, route));
+        if smallest <= enough {
+            break;
+        }
+    }
+    smallest
+}
+
+fn count(binary: &str, name: &str, route: Route) -> u64 {
     let (short, long) = (1_000, 3_000);
     let run = |requests: u64| {
         let valgrind = ["--tool=callgrind", "--callgrind-out-file=/dev/null", binary, "drive", name];
@@ -47,8 +66,7 @@ pub fn instructions(binary: &str, name: &str, route: Route) -> u64 {
         let output = printed(command.args(valgrind).args([format!("{route:?}"), requests.to_string()]));
         collected(&String::from_utf8_lossy(&output.stderr))
     };
-    let count = |()| run(long).saturating_sub(run(short)) / (long - short);
-    [(); 5].map(count).into_iter().fold(u64::MAX, u64::min)
+    run(long).saturating_sub(run(short)) / (long - short)
 }
 
 /// Allocations of one request, as the program `allocations` counts them: it has an allocator of its own, which would
