@@ -87,8 +87,15 @@ pub enum Way {
 pub struct Proxy {
     port: Port,
     state: Arc<State>,
-    /// The thread that accepts, unless the proxy is down.
-    acceptor: Mutex<Option<JoinHandle<()>>>,
+    /// What accepts, unless the proxy is down.
+    acceptor: Mutex<Option<Acceptor>>,
+}
+
+/// The listener, and the thread that waits for connections to it.
+#[derive(Debug)]
+struct Acceptor {
+    listener: Arc<TcpListener>,
+    thread: JoinHandle<()>,
 }
 
 impl Proxy {
@@ -168,9 +175,12 @@ impl Proxy {
     }
 
     /// Ends the thread that accepts, and with it the listener.
-    fn hush(&self, acceptor: &mut Option<JoinHandle<()>>) {
-        let Some(thread) = acceptor.take() else { return };
-        // It waits for a connection, so it is given one to look up at.
+    fn hush(&self, acceptor: &mut Option<Acceptor>) {
+        let Some(Acceptor { listener, thread }) = acceptor.take() else { return };
+        // A process that is being started by another thread holds a copy of the listener until it becomes the other
+        // program, so closing ours is not enough: it would still be connected to.
+        let _ = rustix::net::shutdown(&*listener, rustix::net::Shutdown::Read);
+        // Where that does not wake the thread, a connection does.
         let _ = TcpStream::connect(self.address());
         let _ = thread.join();
     }
@@ -188,19 +198,23 @@ fn listen(port: u16) -> io::Result<TcpListener> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port))
 }
 
-fn accept(listener: TcpListener, state: Arc<State>) -> JoinHandle<()> {
-    thread::spawn(move || {
-        loop {
-            let accepted = listener.accept();
-            match (state.mode(), accepted) {
-                (Mode::Down, _) => return,
-                (Mode::Refuse, _) => {}
-                (_, Ok((client, _))) => connect(client, &state),
-                // This process has too many files open: that may pass.
-                (_, Err(_)) => thread::sleep(Duration::from_millis(10)),
-            }
+fn accept(listener: TcpListener, state: Arc<State>) -> Acceptor {
+    let listener = Arc::new(listener);
+    let ears = listener.clone();
+    Acceptor { listener, thread: thread::spawn(move || accept_all(&ears, &state)) }
+}
+
+fn accept_all(listener: &TcpListener, state: &Arc<State>) {
+    loop {
+        let accepted = listener.accept();
+        match (state.mode(), accepted) {
+            (Mode::Down, _) => return,
+            (Mode::Refuse, _) => {}
+            (_, Ok((client, _))) => connect(client, state),
+            // This process has too many files open: that may pass.
+            (_, Err(_)) => thread::sleep(Duration::from_millis(10)),
         }
-    })
+    }
 }
 
 /// A target that does not answer must not hold up other clients, so it is connected to on a thread.

@@ -18,11 +18,12 @@ const SILENCE: Duration = Duration::from_millis(60);
 type Case = fn(&Proxy) -> Result<(), Failed>;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let cases: [(&str, Case); 12] = [
+    let cases: [(&str, Case); 13] = [
         ("passes_and_counts", passes_and_counts),
         ("pipelined_requests_are_one_round_trip", pipelined_requests_are_one_round_trip),
         ("half_of_a_connection_may_end", half_of_a_connection_may_end),
         ("is_down_and_comes_back", is_down_and_comes_back),
+        ("is_down_while_others_start_programs", is_down_while_others_start_programs),
         ("refuses_new_connections_only", refuses_new_connections_only),
         ("black_hole_keeps_and_gives_back", black_hole_keeps_and_gives_back),
         ("delays_each_way", delays_each_way),
@@ -122,12 +123,37 @@ fn is_down_and_comes_back(proxy: &Proxy) -> Result<(), Failed> {
     let mut open = connect(proxy)?;
     say(&mut open, "before")?;
     proxy.set(Mode::Down);
-    let refused =
-        TcpStream::connect(proxy.address()).is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused);
-    ensure(refused, "somebody listens")?;
+    ensure(is_refused(proxy), "somebody listens")?;
     ensure(say(&mut open, "still")? == "still", "an open connection ended")?;
     proxy.set(Mode::Pass);
     ensure(say(&mut connect(proxy)?, "again")? == "again", "it did not come back")
+}
+
+fn is_refused(proxy: &Proxy) -> bool {
+    TcpStream::connect(proxy.address()).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+}
+
+/// A copy of the listener, as a process has it that is just being started, does not keep the port open.
+fn is_down_while_others_start_programs(proxy: &Proxy) -> Result<(), Failed> {
+    let (started, ended) = (Instant::now(), std::sync::atomic::AtomicBool::new(false));
+    let order = std::sync::atomic::Ordering::Relaxed;
+    thread::scope(|scope| {
+        let starter = scope.spawn(|| {
+            while !ended.load(order) && started.elapsed() < PATIENCE {
+                std::process::Command::new("true").status()?;
+            }
+            io::Result::Ok(())
+        });
+        let refused = (0..200).all(|_| {
+            proxy.set(Mode::Down);
+            let refused = is_refused(proxy);
+            proxy.set(Mode::Pass);
+            refused
+        });
+        ended.store(true, order);
+        starter.join().map_err(|_| "the other thread panicked")??;
+        ensure(refused, "somebody listens")
+    })
 }
 
 fn refuses_new_connections_only(proxy: &Proxy) -> Result<(), Failed> {
