@@ -2,8 +2,8 @@
 //!
 //! - `cargo test --release` checks this library against its bars (allocations exactly, instructions by callgrind).
 //! - `cargo run --release --features peers --bin routes` prints the table with the peers beside it.
-//! - `cargo run --release --features peers --bin sqlite` compares the SQLite engines.
-//! - `cargo run --release --bin postgres` compares the PostgreSQL engines.
+//! - `cargo run --release --features sqlite --bin sqlite` compares the SQLite engines.
+//! - `cargo run --release --features postgres --bin postgres` compares the PostgreSQL engines.
 //! - `cargo run --release --bin memory` prints the memory per session.
 
 pub mod load;
