@@ -24,7 +24,7 @@ const REMEDY: &str =
 /// A configuration that was read and checked. A clone is another handle on the same one.
 ///
 /// Its `Display` lists every setting, what it is, and where that comes from: a line of a file, a variable, or the default.
-/// Secrets are masked.
+/// Secrets are masked. Behind that it has the [warnings](Config::warnings).
 ///
 /// ```
 /// use dancecard_config::{Config, Engines};
@@ -49,6 +49,7 @@ struct Inner {
     /// Opened once, so that all managers share it.
     store: Mutex<Option<SharedStore>>,
     lines: Vec<Line>,
+    warnings: Vec<String>,
 }
 
 impl Config {
@@ -68,9 +69,9 @@ impl Config {
         let mut reader = Reader::new(&merged, chosen.as_ref());
         engine_line(&mut reader, chosen.as_ref());
         let settings = settings::read(&mut reader)?;
-        let mut lines = reader.into_lines();
+        let (mut lines, warnings) = reader.into_notes();
         lines.extend(chosen.iter().flat_map(Chosen::lines));
-        let inner = Inner { merged, environment, settings, chosen, store: Mutex::default(), lines };
+        let inner = Inner { merged, environment, settings, chosen, store: Mutex::default(), lines, warnings };
         Ok(Self(Arc::new(inner)))
     }
 
@@ -145,6 +146,12 @@ impl Config {
         self.0.settings.transport.clone()
     }
 
+    /// What was asked for and is less safe than it could be, a sentence each, with its place and key. They stand at the end of
+    /// what is printed too.
+    pub fn warnings(&self) -> &[String] {
+        &self.0.warnings
+    }
+
     /// A setting of the application's own, at the top of the configuration. `None` if it is not there.
     ///
     /// # Errors
@@ -188,7 +195,8 @@ impl Chosen {
 impl fmt::Display for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "environment: {}", self.0.environment)?;
-        Columns(&self.0.lines).fmt(f)
+        Columns(&self.0.lines).fmt(f)?;
+        self.0.warnings.iter().try_for_each(|warning| writeln!(f, "warning: {warning}"))
     }
 }
 

@@ -1,9 +1,7 @@
 //! How the token travels: in which cookie, or in which header.
 
-use dancecard_core::{Error, MemoryStore, Result, SessionManager};
-use dancecard_http::{
-    CookieConfig, CookieLifetime, HeaderConfig, SameSite, Security, SessionHttp, Transport,
-};
+use dancecard_core::{Error, Result};
+use dancecard_http::{CookieConfig, CookieLifetime, HeaderConfig, SameSite, Security, Transport};
 
 use crate::entry::{Entry, switch};
 use crate::reader::{Key, Reader, word};
@@ -36,6 +34,9 @@ const SAME_SITES: &[(&str, SameSite)] =
 const SECURITIES: &[(&str, Security)] =
     &[("auto", Security::Auto), ("always", Security::Always), ("never", Security::Never)];
 
+/// What Dancer's `is_http_only: 0` comes to.
+const OPEN: &str = "the cookie is not HttpOnly: a script that gets into a page can take the session away";
+
 /// Reads the transport, and refuses what browsers would.
 pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Transport> {
     let Some(header) = reader.own("session.header") else { return cookie(reader).map(Transport::Cookie) };
@@ -67,6 +68,7 @@ struct Attributes {
     path: String,
     security: Security,
     same_site: SameSite,
+    http_only: bool,
 }
 
 fn cookie(reader: &mut Reader<'_>) -> Result<CookieConfig> {
@@ -80,6 +82,7 @@ fn cookie(reader: &mut Reader<'_>) -> Result<CookieConfig> {
     let config = config.with_security(attributes.security).with_lifetime(lifetime).with_parts(parts);
     let config = attributes.domain.into_iter().fold(config, CookieConfig::with_domain);
     let config = if partitioned { config.with_partitioned() } else { config };
+    let config = if attributes.http_only { config } else { config.with_script_access() };
     let found = |key: Key| reader.find(key);
     let blamed = [
         ("name", found(NAME)),
@@ -101,13 +104,16 @@ fn attributes(reader: &mut Reader<'_>) -> Result<Attributes> {
     let security = reader.value(SECURE, Security::Auto, secure, |level| word(SECURITIES, level))?;
     let same_site =
         reader.value(SAME_SITE, SameSite::Lax, |e| e.choice(SAME_SITES), |site| word(SAME_SITES, site))?;
-    reader.value(HTTP_ONLY, true, http_only, bool::to_string)?;
+    let http_only = reader.value(HTTP_ONLY, true, Entry::switch, bool::to_string)?;
+    if let Some(entry) = reader.find(HTTP_ONLY).filter(|_| !http_only) {
+        reader.warn(&entry, OPEN);
+    }
     if let Some(entry) =
         reader.find(SAME_SITE).filter(|_| same_site == SameSite::None && security == Security::Never)
     {
         return Err(entry.refuse("SameSite=None needs Secure: let the cookie be secure, or choose `Lax`"));
     }
-    Ok(Attributes { domain, path, security, same_site })
+    Ok(Attributes { domain, path, security, same_site, http_only })
 }
 
 fn secure(entry: &Entry) -> Result<Security> {
@@ -115,16 +121,6 @@ fn secure(entry: &Entry) -> Result<Security> {
         Some(true) => Ok(Security::Always),
         Some(false) => Ok(Security::Never),
         None => entry.choice(SECURITIES),
-    }
-}
-
-fn http_only(entry: &Entry) -> Result<bool> {
-    match entry.switch()? {
-        true => Ok(true),
-        false => {
-            Err(entry
-                .refuse("the session cookie is always HttpOnly: no script has to read it; remove this key"))
-        }
     }
 }
 
@@ -189,8 +185,7 @@ fn below(entry: &Entry, rest: &str, attributes: &Attributes) -> Result<CookieCon
 
 /// Lets the transport judge itself, and finds out which entry it speaks of.
 fn check(transport: Transport, entries: &[(&str, Option<Entry>)]) -> Result<Transport> {
-    let http = SessionHttp::new(SessionManager::new(MemoryStore::new()));
-    let Err(error) = http.with_transport(transport.clone()) else { return Ok(transport) };
+    let Err(error) = transport.check() else { return Ok(transport) };
     let detail = error.detail().unwrap_or_default().to_owned();
     let blamed = entries.iter().find(|(word, entry)| entry.is_some() && detail.contains(word));
     Err(blamed

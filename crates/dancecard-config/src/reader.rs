@@ -34,11 +34,12 @@ pub(crate) struct Reader<'a> {
     merged: &'a Merged,
     chosen: Option<&'a Chosen>,
     lines: Vec<Line>,
+    warnings: Vec<String>,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(merged: &'a Merged, chosen: Option<&'a Chosen>) -> Self {
-        Self { merged, chosen, lines: Vec::new() }
+        Self { merged, chosen, lines: Vec::new(), warnings: Vec::new() }
     }
 
     /// Whether this engine was chosen.
@@ -87,6 +88,11 @@ impl<'a> Reader<'a> {
         self.lines.push(Line::new(key, value, place));
     }
 
+    /// Notes what holds because somebody asked for it, and is less safe than it could be.
+    pub(crate) fn warn(&mut self, because: &Entry, sentence: &str) {
+        self.warnings.push(format!("{}: {}: {sentence}", because.place(), because.path()));
+    }
+
     /// Refuses what is in a table and not among these, and what should be a table and is none.
     pub(crate) fn check(&self, table: &str, known: &[&str]) -> Result<()> {
         if let Some(entry) = self.merged.get(table).filter(|entry| !entry.is_table()) {
@@ -98,8 +104,9 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(crate) fn into_lines(self) -> Vec<Line> {
-        self.lines
+    /// What holds, and what to be warned of.
+    pub(crate) fn into_notes(self) -> (Vec<Line>, Vec<String>) {
+        (self.lines, self.warnings)
     }
 }
 

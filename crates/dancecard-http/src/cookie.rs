@@ -82,6 +82,7 @@ pub struct CookieConfig {
     security: Security,
     lifetime: CookieLifetime,
     partitioned: bool,
+    scripts: bool,
     parts: usize,
 }
 
@@ -104,6 +105,7 @@ impl CookieConfig {
             security: Security::default(),
             lifetime: CookieLifetime::default(),
             partitioned: false,
+            scripts: false,
             parts: 1,
         }
     }
@@ -157,6 +159,18 @@ impl CookieConfig {
         self
     }
 
+    /// Lets scripts in the page read the cookie: `HttpOnly` is left out, which is said in the log when the configuration is
+    /// put to use.
+    ///
+    /// It is there for a site whose older half needs it. A script that an attacker gets into any of its pages can then take
+    /// the token away, and use the session from elsewhere for as long as that lives; with `HttpOnly` it can do so only while
+    /// the page is open.
+    #[must_use]
+    pub fn with_script_access(mut self) -> Self {
+        self.scripts = true;
+        self
+    }
+
     /// Lets a session that the client carries, sealed, take up to this many cookies of some four kilobytes, 1 to 8. One
     /// unless set: a larger session is refused then. Servers and proxies often accept no more than 8 or 16 kilobytes of
     /// header in all. Sessions that an engine keeps need one small cookie whatever is set here.
@@ -173,6 +187,11 @@ impl CookieConfig {
             (false, None, "/") => format!("__Host-{}", self.name),
             _ => format!("__Secure-{}", self.name),
         }
+    }
+
+    /// Whether scripts in the page can read it.
+    pub(crate) fn has_script_access(&self) -> bool {
+        self.scripts
     }
 
     /// Checks the combination and makes what is needed per request.
@@ -219,6 +238,10 @@ impl CookieConfig {
                 "SameSite=None needs Secure: allow encrypted connections only",
             ),
             ((1..=MAX_PARTS).contains(&self.parts), "a session can take 1 to 8 cookies"),
+            (
+                !is_http_name(name) || (secure && !self.scripts),
+                "browsers keep a cookie of such a name, `__Http-`, only if it is Secure and HttpOnly: choose another",
+            ),
             (secure || !self.partitioned, "Partitioned needs Secure: allow encrypted connections only"),
         ];
         match rules.into_iter().find(|(holds, _)| !holds) {
@@ -233,7 +256,9 @@ impl CookieConfig {
             text += "; Domain=";
             text += domain;
         }
-        text += "; HttpOnly";
+        if !self.scripts {
+            text += "; HttpOnly";
+        }
         if secure {
             text += "; Secure";
         }
@@ -244,6 +269,12 @@ impl CookieConfig {
         }
         text
     }
+}
+
+/// Of the names that stand for what a server set, out of reach of scripts (draft-ietf-httpbis-layered-cookies).
+fn is_http_name(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.starts_with("__http-") || name.starts_with("__host-http-")
 }
 
 fn is_domain(domain: &str) -> bool {
@@ -289,6 +320,15 @@ mod tests {
                 CookieConfig::new("dancer.session").with_exact_name().with_security(Security::Never),
                 "dancer.session=T; Path=/; HttpOnly; SameSite=Lax",
             ),
+            (CookieConfig::new("id").with_script_access(), "__Host-id=T; Path=/; Secure; SameSite=Lax"),
+            (
+                CookieConfig::new("dancer.session")
+                    .with_exact_name()
+                    .with_security(Security::Never)
+                    .with_script_access(),
+                "dancer.session=T; Path=/; SameSite=Lax",
+            ),
+            (CookieConfig::new("http-id"), "__Host-http-id=T; Path=/; HttpOnly; Secure; SameSite=Lax"),
         ];
         for (config, expected) in cases {
             assert_eq!(prepared(config).set(false, "T", hour), expected);
@@ -318,6 +358,9 @@ mod tests {
             CookieConfig::new("id").with_domain(""),
             never(CookieConfig::new("id").with_same_site(SameSite::None)),
             never(CookieConfig::new("id").with_partitioned()),
+            never(CookieConfig::new("__Http-id").with_exact_name()),
+            CookieConfig::new("__http-id").with_exact_name().with_script_access(),
+            CookieConfig::new("Http-id").with_script_access(),
         ];
         for config in bad {
             let text = format!("{config:?}");

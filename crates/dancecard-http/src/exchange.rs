@@ -43,12 +43,17 @@ impl SessionHttp {
         Self(Arc::new(Inner { manager, carrier, records_device, is_client_side, said_relaxed }))
     }
 
-    /// Lets the token travel in another way.
+    /// Lets the token travel in another way. What is less safe than it could be is said in the log, as a warning.
     ///
     /// # Errors
     /// [`ErrorKind::Config`](dancecard_core::ErrorKind::Config) for a combination that browsers would refuse, with the
     /// remedy.
     pub fn with_transport(self, transport: Transport) -> Result<Self> {
+        if transport.is_open_to_scripts() {
+            tracing::warn!(
+                "the session cookie is not HttpOnly: a script that gets into a page can take the session away"
+            );
+        }
         Ok(Self::of(self.0.manager.clone(), Carrier::new(transport)?, self.0.records_device))
     }
 
@@ -285,11 +290,62 @@ fn add_vary(response: &mut impl ResponseHeaders, by: &str) {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Debug;
+    use std::sync::Mutex;
+
+    use dancecard_core::MemoryStore;
+    use tracing::field::{Field as Named, Visit};
+    use tracing::span::{Attributes, Id, Record};
+    use tracing::{Event, Level, Metadata, Subscriber};
+
     use super::*;
+    use crate::cookie::CookieConfig;
 
     #[test]
     fn the_default_transport_is_usable() {
         assert!(Carrier::new(Transport::default()).is_ok());
+    }
+
+    /// Keeps what is said as a warning.
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<String>>>);
+
+    impl Subscriber for Log {
+        fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+            *metadata.level() == Level::WARN
+        }
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+        fn event(&self, event: &Event<'_>) {
+            event.record(&mut self.clone());
+        }
+        fn enter(&self, _: &Id) {}
+        fn exit(&self, _: &Id) {}
+    }
+
+    impl Visit for Log {
+        fn record_debug(&mut self, _: &Named, value: &dyn Debug) {
+            self.0.lock().unwrap().push(format!("{value:?}"));
+        }
+    }
+
+    #[test]
+    fn a_cookie_that_scripts_can_read_is_a_warning() {
+        let log = Log::default();
+        tracing::subscriber::with_default(log.clone(), || {
+            let with = |cookie| {
+                let http = SessionHttp::new(SessionManager::new(MemoryStore::new()));
+                http.with_transport(Transport::Cookie(cookie)).unwrap()
+            };
+            with(CookieConfig::default());
+            assert_eq!(*log.0.lock().unwrap(), [""; 0]);
+            with(CookieConfig::default().with_script_access());
+        });
+        let said = log.0.lock().unwrap();
+        assert!(said.len() == 1 && said[0].contains("not HttpOnly"), "{said:?}");
     }
 
     #[test]

@@ -23,6 +23,30 @@ impl Default for Transport {
     }
 }
 
+impl Transport {
+    /// Whether it can be used: what [`SessionHttp::with_transport`] will say of it.
+    ///
+    /// ```
+    /// use dancecard_http::{CookieConfig, Transport};
+    ///
+    /// assert!(Transport::Cookie(CookieConfig::new("id")).check().is_ok());
+    /// assert!(Transport::Cookie(CookieConfig::new("a b")).check().is_err());
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`SessionHttp::with_transport`].
+    ///
+    /// [`SessionHttp::with_transport`]: crate::SessionHttp::with_transport
+    pub fn check(&self) -> Result<()> {
+        Carrier::new(self.clone()).map(drop)
+    }
+
+    /// Whether scripts in a page can read the token as it is kept in the browser.
+    pub(crate) fn is_open_to_scripts(&self) -> bool {
+        matches!(self, Self::Cookie(config) if config.has_script_access())
+    }
+}
+
 /// How the token travels in headers.
 ///
 /// ```

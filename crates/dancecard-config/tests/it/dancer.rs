@@ -75,6 +75,30 @@ fn durations_are_limits_of_the_session() {
     assert_eq!(lifetime("session: toy\nredis_session: { expire: 900 }"), Policy::default());
 }
 
+/// A file of Dancer works as it is; what that costs is said.
+#[test]
+fn scripts_may_read_the_cookie_if_the_file_says_so() {
+    let section = |entry: &str| format!("session: toy\nengines: {{ session: {{ toy: {{ {entry} }} }} }}\n");
+    let texts = [
+        (section("is_http_only: 0"), "engines.session.toy.is_http_only"),
+        ("a: 1\nsession_is_http_only: 0\n".to_owned(), "session_is_http_only"),
+        ("session:\n  cookie: { http_only: false }\n".to_owned(), "session.cookie.http_only"),
+    ];
+    for (text, path) in texts {
+        let config = load(&text).unwrap();
+        let cookie = CookieConfig::new("session").with_script_access();
+        assert_eq!(config.transport(), Transport::Cookie(cookie), "{text}");
+        assert_eq!(printed(&config, "session.cookie.http_only"), ("false".into(), "config.yml:2".into()));
+        let [warning] = config.warnings() else { panic!("{:?}", config.warnings()) };
+        assert!(warning.contains(&format!("config.yml:2: {path}: the cookie is not HttpOnly")), "{warning}");
+        assert!(config.to_string().ends_with(&format!("warning: {warning}\n")), "{config}");
+    }
+    for text in [section("is_http_only: 1"), "session_is_http_only: on".into(), String::new()] {
+        let config = load(&text).unwrap();
+        assert_eq!((config.transport(), config.warnings()), (Transport::default(), &[][..]), "{text}");
+    }
+}
+
 #[test]
 fn our_own_name_wins() {
     let config =
@@ -91,9 +115,10 @@ fn what_they_let_through_is_refused() {
             "session_same_site: Sideways\n",
             "config.yml:1: session_same_site: must be one of `lax`, `strict`, `none`",
         ),
+        ("session_is_http_only: maybe\n", "config.yml:1: session_is_http_only: must be `true` or `false`"),
         (
-            "session_is_http_only: 0\n",
-            "config.yml:1: session_is_http_only: the session cookie is always HttpOnly",
+            "session_is_http_only: 0\nsession_name: __Host-Http-id\n",
+            "config.yml:2: session_name: browsers keep a cookie of such a name",
         ),
         (
             "session_same_site: None\nsession_secure: 0\n",

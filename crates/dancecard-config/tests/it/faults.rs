@@ -97,8 +97,8 @@ const FAULTS: &[(&str, &str)] = &[
         "config.yml:3: session.cookie.partitioned: Partitioned needs Secure",
     ),
     (
-        "session:\n  cookie:\n    http_only: false\n",
-        "config.yml:3: session.cookie.http_only: the session cookie is always HttpOnly",
+        "session:\n  cookie:\n    http_only: never\n",
+        "config.yml:3: session.cookie.http_only: must be `true` or `false`",
     ),
     ("session:\n  cookie: x\n", "config.yml:2: session.cookie: must be a table of keys"),
     ("session:\n  idle: 5m\n  idle: 6m\n", "config.yml:"),
