@@ -6,8 +6,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use dancecard_core::{
-    Committed, Event, EventKind, ManualClock, Observer, Policy, RecordKey, Result, Session, SessionId,
-    SessionManager, Store, Token, TokenAction, Versioned,
+    Committed, Event, EventKind, ManualClock, Observer, Policy, Principal, RecordKey, Result, Session,
+    SessionId, SessionManager, Store, Token, TokenAction, Versioned,
 };
 use parking_lot::Mutex;
 
@@ -163,4 +163,8 @@ pub(crate) fn give_up<F: Future>(future: F) -> Option<F::Output> {
 /// The outcome of a future that never has to wait: another request, in the middle of a store call.
 pub(crate) fn at_once<F: Future>(future: F) -> F::Output {
     give_up(future).expect("it had to wait")
+}
+
+pub(crate) fn ada() -> Principal {
+    Principal::from("ada")
 }

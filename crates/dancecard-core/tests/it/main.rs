@@ -12,7 +12,13 @@ mod announced;
 #[cfg(test)]
 mod codecs;
 #[cfg(test)]
+mod committing;
+#[cfg(test)]
+mod conflicts;
+#[cfg(test)]
 mod ending;
+#[cfg(test)]
+mod ending_all;
 #[cfg(test)]
 mod failure;
 #[cfg(test)]
@@ -35,3 +41,5 @@ mod principals;
 mod rotation;
 #[cfg(test)]
 mod session;
+#[cfg(test)]
+mod tokens;
