@@ -29,6 +29,14 @@ const COOKIE: &[&str] = &[
     "parts",
 ];
 
+const HEADER: &[&str] = &["name", "bearer"];
+
+/// The paths of all keys here.
+pub(crate) fn paths() -> impl Iterator<Item = String> {
+    let cookie = COOKIE.iter().map(|key| format!("session.cookie.{key}"));
+    cookie.chain(HEADER.iter().map(|key| format!("session.header.{key}")))
+}
+
 const SAME_SITES: &[(&str, SameSite)] =
     &[("lax", SameSite::Lax), ("strict", SameSite::Strict), ("none", SameSite::None)];
 const SECURITIES: &[(&str, Security)] =
@@ -49,9 +57,7 @@ pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Transport> {
 
 fn header(reader: &mut Reader<'_>, header: &Entry) -> Result<HeaderConfig> {
     let name = match header.is_table() {
-        true => {
-            reader.check("session.header", &["name", "bearer"]).map(|()| reader.own("session.header.name"))?
-        }
+        true => reader.check("session.header", HEADER).map(|()| reader.own("session.header.name"))?,
         false => Some(header.clone()),
     };
     let name =

@@ -31,6 +31,26 @@ const FLAT: &[&str] = &[
     "options",
 ];
 const FLAT_PREFIX: &str = "session_";
+/// Those of Dancer 1's engines.
+const ENGINES: &[&str] = &[
+    "memcached_servers",
+    "mongodb_host",
+    "mongodb_session_db",
+    "mongodb_session_coll",
+    "kiokudb_backend",
+    "kiokudb_backend_opts",
+    "redis_session",
+];
+
+/// All that stand at the top.
+pub(crate) fn flat() -> impl Iterator<Item = String> {
+    let engines = ENGINES.iter().map(|name| (*name).to_owned());
+    FLAT.iter().map(|name| format!("{FLAT_PREFIX}{name}")).chain(engines)
+}
+
+pub(crate) fn is_flat(name: &str) -> bool {
+    flat().any(|known| known == name)
+}
 
 /// Refuses what is nearly one of the keys at the top. Everything else there is the application's.
 pub(crate) fn check_flat(merged: &Merged) -> Result<()> {

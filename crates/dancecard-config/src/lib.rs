@@ -16,6 +16,7 @@ mod line;
 mod loader;
 mod mask;
 mod merged;
+mod misspelt;
 mod node;
 mod opener;
 mod place;

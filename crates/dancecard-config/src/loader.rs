@@ -12,7 +12,7 @@ use crate::engines::Engines;
 use crate::fault::fault;
 use crate::merged::Merged;
 use crate::node::Node;
-use crate::{toml, variables, yaml};
+use crate::{misspelt, toml, variables, yaml};
 
 const PREFIX: &str = "DANCECARD_";
 /// What other frameworks call the environment.
@@ -25,7 +25,8 @@ const ENDINGS: [&str; 3] = ["yml", "yaml", "toml"];
 /// The file is YAML, or TOML if its name ends in `.toml`. The environment's file is `environments/NAME.yml`, `.yaml` or
 /// `.toml` beside it, if there is one. The name is in the variable `DANCECARD_ENVIRONMENT`, `DANCER_ENVIRONMENT` or
 /// `PLACK_ENV`, else it is `development`. Variables are those that begin with `DANCECARD_`; two underscores go one level
-/// down: `DANCECARD_ENGINES__SESSION__REDIS__PREFIX`.
+/// down: `DANCECARD_ENGINES__SESSION__REDIS__PREFIX`. One whose name begins like a setting's, or is nearly one, and is none, is
+/// an error, unless a file has its key; others are the application's.
 ///
 /// ```
 /// use dancecard_config::{Engines, Loader};
@@ -98,7 +99,7 @@ impl Loader {
         let environment = self.environment()?;
         let mut sources = vec![parse(&self.path, &read(&self.path)?)?];
         sources.extend(self.beside(&environment)?);
-        sources.push(self.variables()?);
+        sources.push(self.variables(&sources)?);
         Config::of(Merged::new(sources)?, environment, engines)
     }
 
@@ -133,15 +134,17 @@ impl Loader {
         }
     }
 
-    fn variables(&self) -> Result<Node> {
+    fn variables(&self, files: &[Node]) -> Result<Node> {
         let own = format!("{}ENVIRONMENT", self.prefix);
         let mut texts = Vec::new();
         for (name, value) in &self.variables.0 {
-            let Some(name) = name.to_str().filter(|name| name.starts_with(&self.prefix)) else { continue };
+            let Some(name) = name.to_str().filter(|name| **name != own) else { continue };
+            let Some(rest) = name.strip_prefix(&self.prefix) else { continue };
+            misspelt::check(&self.prefix, rest, |path| files.iter().any(|file| file.begins(path)))?;
             let value = value.to_str().ok_or_else(|| fault(format!("{name}: its value is not UTF-8")))?;
             texts.push((name, value));
         }
-        variables::read(&self.prefix, texts.into_iter().filter(|(name, _)| *name != own))
+        variables::read(&self.prefix, texts.into_iter())
     }
 }
 

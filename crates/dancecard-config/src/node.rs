@@ -38,6 +38,21 @@ impl Node {
         entries.iter_mut().find(|(other, _)| other == name).map(|(_, node)| node)
     }
 
+    /// Whether it has the first key of a path; where engines are set up, the first two.
+    pub(crate) fn begins(&self, path: &[String]) -> bool {
+        let levels = if path.first().is_some_and(|top| top == "engines") { 2 } else { 1 };
+        let mut node = Some(self);
+        for key in path.iter().take(levels) {
+            node = node.and_then(|node| node.entry(key));
+        }
+        node.is_some()
+    }
+
+    fn entry(&self, name: &str) -> Option<&Self> {
+        let Kind::Table(entries) = &self.kind else { return None };
+        entries.iter().find(|(other, _)| other == name).map(|(_, node)| node)
+    }
+
     /// The value, for the library that merges.
     pub(crate) fn to_value(&self) -> Value {
         let origin = self.place.to_string();

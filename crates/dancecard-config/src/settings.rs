@@ -44,6 +44,15 @@ const FAILURES: &[(&str, FailurePolicy)] =
 const CONFLICTS: &[(&str, ConflictPolicy)] =
     &[("merge", ConflictPolicy::Merge), ("reject", ConflictPolicy::Reject)];
 
+const NEAR_CACHE: &[&str] = &["max_bytes", "max_age_ms"];
+
+/// The paths of all keys here, with what they hold if they are tables of our own.
+pub(crate) fn paths() -> impl Iterator<Item = String> {
+    let keys = KEYS.iter().map(|key| format!("session.{key}"));
+    let within = NEAR_CACHE.iter().map(|key| format!("session.near_cache.{key}"));
+    std::iter::once("session".to_owned()).chain(keys).chain(within)
+}
+
 /// How sessions are kept, apart from where.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -148,7 +157,7 @@ fn near_cache(reader: &mut Reader<'_>) -> Result<Option<NearCache>> {
         return Ok(None);
     }
     if entry.is_some_and(|entry| entry.is_table()) {
-        reader.check(TABLE, &["max_bytes", "max_age_ms"])?;
+        reader.check(TABLE, NEAR_CACHE)?;
     }
     let max_bytes = reader.value(
         Key::own("session.near_cache.max_bytes"),

@@ -8,7 +8,7 @@ use crate::node::{Kind, Node};
 use crate::place::Place;
 
 /// Between two levels of a variable's name.
-const LEVELS: &str = "__";
+pub(crate) const LEVELS: &str = "__";
 
 /// Reads those that begin with the prefix. The text of a value stays as it is.
 ///
@@ -28,7 +28,7 @@ pub(crate) fn read<'a>(prefix: &str, all: impl Iterator<Item = (&'a str, &'a str
 }
 
 /// The keys. What chooses the engine stands in the table of sessions, so that other variables can be beside it.
-fn path(rest: &str) -> Option<Vec<String>> {
+pub(crate) fn path(rest: &str) -> Option<Vec<String>> {
     let mut path: Vec<String> = rest.split(LEVELS).map(str::to_ascii_lowercase).collect();
     if path == ["session"] {
         path.push("engine".to_owned());

@@ -124,6 +124,43 @@ fn a_variable_is_named_instead_of_a_line() {
 }
 
 #[test]
+fn a_variable_that_is_nearly_a_setting_is_an_error() {
+    let files = Files::new(&[("config.yml", "session: memory\n")]);
+    for (variable, meant) in [
+        ("DANCECARD_SESION__IDLE", "DANCECARD_SESSION__IDLE"),
+        ("DANCECARD_SESSION_IDLE", "DANCECARD_SESSION__IDLE"),
+        ("DANCECARD_SESSION__IDEL", "session.idel: there is no such key; did you mean `idle`?"),
+        ("DANCECARD_SESSION_BANNER", "DANCECARD_SESSION__HEADER"),
+        ("DANCECARD_ENGINES__SESION__TOY__PREFIX", "DANCECARD_ENGINES__SESSION__TOY__PREFIX"),
+        ("DANCECARD_ENVIROMENT", "DANCECARD_ENVIRONMENT"),
+    ] {
+        let error = files.load(&[(variable, "secret")]).unwrap_err();
+        let text = error.detail().unwrap();
+        assert!(text.starts_with(&format!("{variable}: ")) && text.contains(meant), "{text}");
+        assert!(!format!("{error:?}").contains("secret"), "{error:?}");
+    }
+}
+
+#[test]
+fn other_variables_and_those_of_keys_in_a_file_are_the_applications() {
+    let text = "session: memory\nsession_banner: file\nsessions: 3\n";
+    let files = Files::new(&[("config.yml", text), ("environments/development.yml", "engine: diesel\n")]);
+    let variables = [
+        ("DANCECARD_SESSION_BANNER", "variable"),
+        ("DANCECARD_SESSIONS", "4"),
+        ("DANCECARD_ENGINE", "steam"),
+        ("DANCECARD_VERSION", "1"),
+        ("DANCECARD_ENGINES__TEMPLATE__CACHE", "1"),
+        ("SESSION_IDLE", "soon"),
+    ];
+    let config = files.load(&variables).unwrap();
+    assert_eq!(config.get::<String>("session_banner").unwrap().as_deref(), Some("variable"));
+    assert_eq!(config.get::<u32>("sessions").unwrap(), Some(4));
+    assert_eq!(config.get::<String>("engine").unwrap().as_deref(), Some("steam"));
+    assert_eq!(config.get::<u32>("version").unwrap(), Some(1));
+}
+
+#[test]
 fn no_error_repeats_a_value() {
     let values = ["secret", "[secret]", "{ secret: secret }", "'secret '"];
     let keys = [
