@@ -58,17 +58,20 @@ impl Gate {
     }
 
     fn close(&self, rows: &[Row]) {
-        if !self.tally.skipped().is_empty() {
-            println!("\n== skipped tests ==");
-            self.tally.skipped().iter().for_each(|remark| println!("{remark}"));
-        }
-        if !self.tally.failures().is_empty() {
-            println!("\n== failed tests ==");
-            self.tally.failures().iter().for_each(|test| println!("{test}"));
-        }
+        section("skipped tests", self.tally.skipped());
+        section("failed tests", self.tally.failures().iter().cloned().chain(self.tally.told()));
         println!("\n== steps ==");
         rows.iter().for_each(|row| println!("{row}"));
         println!("\n{}", self.tally);
+    }
+}
+
+/// A heading and its lines, unless there are none.
+fn section(heading: &str, lines: impl IntoIterator<Item = String>) {
+    let mut lines = lines.into_iter().peekable();
+    if lines.peek().is_some() {
+        println!("\n== {heading} ==");
+        lines.for_each(|line| println!("{line}"));
     }
 }
 

@@ -1,20 +1,19 @@
 //! What test programs say about themselves, added up.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
-/// A test and what was said about it.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Remark {
-    pub(crate) test: String,
-    pub(crate) reason: Option<String>,
-}
+use told::Told;
 
-impl fmt::Display for Remark {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.test, self.reason.as_deref().unwrap_or("no reason given"))
-    }
+mod told;
+
+/// A test that was skipped, and what was said about it.
+#[derive(Debug, PartialEq, Eq)]
+struct Remark {
+    program: String,
+    test: String,
+    reason: Option<String>,
 }
 
 /// Counts over all test programs of a run, read from what they print.
@@ -27,6 +26,7 @@ pub(crate) struct Tally {
     ignored: u64,
     skipped: Vec<Remark>,
     failures: Vec<String>,
+    told: Told,
     documented: BTreeSet<String>,
     package: String,
     program: String,
@@ -44,6 +44,7 @@ impl Tally {
     pub(crate) fn line(&mut self, line: &str) {
         let line = colourless(line);
         let line = line.trim();
+        self.told.line(&self.program, line);
         if let Some(program) = program_in(line) {
             self.begin(program);
         } else if let Some(counts) = line.strip_prefix("test result: ") {
@@ -88,7 +89,7 @@ impl Tally {
             self.failures.push(format!("{}: {name}", self.program));
         } else if let Some(rest) = outcome.strip_prefix("ignored") {
             let reason = reason_in(rest).or_else(|| kind.map(str::to_owned));
-            self.skipped.push(Remark { test: format!("{}: {name}", self.program), reason });
+            self.skipped.push(Remark { program: self.program.clone(), test: name.to_owned(), reason });
         }
     }
 
@@ -110,9 +111,23 @@ impl Tally {
         &self.documented
     }
 
-    /// Tests that were skipped, each with its reason.
-    pub(crate) fn skipped(&self) -> &[Remark] {
-        &self.skipped
+    /// Tests that were skipped: a line for each program and reason, with the name where it is a single one.
+    pub(crate) fn skipped(&self) -> Vec<String> {
+        let mut alike: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+        for Remark { program, test, reason } in &self.skipped {
+            let reason = reason.as_deref().unwrap_or("no reason given");
+            alike.entry((program, reason)).or_default().push(test);
+        }
+        let line = |((program, reason), tests): (_, Vec<&str>)| match tests.as_slice() {
+            [test] => format!("{program}: {test}: {reason}"),
+            tests => format!("{program}: {} tests: {reason}", tests.len()),
+        };
+        alike.into_iter().map(line).collect()
+    }
+
+    /// What failed tests said, each below its name.
+    pub(crate) fn told(&self) -> impl Iterator<Item = String> {
+        self.told.texts()
     }
 
     /// Tests that failed.
@@ -256,12 +271,11 @@ test result: ok. 1 passed; 0 failed; 3 ignored; 0 measured; 0 filtered out; fini
 
     #[test]
     fn libtests_reasons_are_kept() {
-        let skipped: Vec<_> = read(LIBTEST).skipped().iter().map(ToString::to_string).collect();
         assert_eq!(
-            skipped,
+            read(LIBTEST).skipped(),
             [
-                "dancecard_core (src/lib.rs): memory::tests::slow: takes an hour",
                 "dancecard_core (src/lib.rs): memory::tests::old: no reason given",
+                "dancecard_core (src/lib.rs): memory::tests::slow: takes an hour",
             ]
         );
     }
@@ -334,7 +348,7 @@ error: doctest failed, to rerun pass `-p dancecard-core --doc`
             test result: \x1b[32mok\x1b[0m. 7 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out",
         );
         assert_eq!(tally.to_string(), "summary: 7 passed, 0 failed, 1 skipped");
-        assert_eq!(tally.skipped()[0].test, "a (src/lib.rs): b");
+        assert_eq!(tally.skipped(), ["a (src/lib.rs): b: no reason given"]);
     }
 
     #[test]
