@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use dancecard_core::{Result, Session, SessionManager, TokenAction};
+use dancecard_core::{Error, ErrorKind, Outcome, Result, Session, SessionManager, TokenAction};
 
 use crate::carried::{self, Carried};
 use crate::fields::{Field, RequestHeaders, ResponseHeaders};
@@ -61,10 +61,7 @@ impl SessionHttp {
     /// Off unless asked for: they are personal data.
     #[must_use]
     pub fn with_device_facts(self) -> Self {
-        match Arc::try_unwrap(self.0) {
-            Ok(inner) => Self(Arc::new(Inner { records_device: true, ..inner })),
-            Err(shared) => Self(shared),
-        }
+        Self::of(self.0.manager.clone(), self.0.carrier.clone(), true)
     }
 
     /// The manager.
@@ -181,8 +178,9 @@ impl Exchange {
     /// Stores what is due, and writes the header lines. Once per response, before its head is sent.
     ///
     /// # Errors
-    /// Those of [`SessionManager::commit`]. Nothing was written to the response then, and it must not be sent as it is:
-    /// it may claim what did not happen. Another takes its place, with [`status_of`](crate::status_of) the error and
+    /// Those of [`SessionManager::commit`], and [`ErrorKind::Refused`] for a sign-in that was undone: there were too many
+    /// sessions, or all of them were ended meanwhile. Nothing was written to the response then, and it must not be sent
+    /// as it is: it may claim what did not happen. Another takes its place, with [`status_of`](crate::status_of) the error and
     /// what [`Exchange::fail`] adds.
     ///
     /// # Cancel safety
@@ -200,6 +198,10 @@ impl Exchange {
     /// That of [`Exchange::finish`].
     pub async fn finish_rest(&self, response: &mut impl ResponseHeaders) -> Result<()> {
         let committed = self.http.0.manager.commit(&self.session).await?;
+        if committed.outcome == Outcome::Undone {
+            // The handler's response welcomes somebody who is not signed in.
+            return Err(Error::new(ErrorKind::Refused, "sign in").with_detail("the sign-in was undone"));
+        }
         self.write_headers(committed.token, response)
     }
 

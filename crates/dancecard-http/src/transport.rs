@@ -77,7 +77,7 @@ impl HeaderConfig {
 }
 
 /// A transport that was checked.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Carrier {
     Cookie(Cookie),
     Header(HeaderConfig),

@@ -9,7 +9,7 @@ use crate::transport::Candidates;
 const MAX_AGE: Duration = Duration::from_secs(400 * 24 * 3600);
 
 /// A cookie that was checked.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Cookie {
     strict: Variant,
     relaxed: Option<Variant>,
@@ -18,7 +18,7 @@ pub(crate) struct Cookie {
 }
 
 /// One way in which the cookie is sent.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Variant {
     name: String,
     attributes: String,

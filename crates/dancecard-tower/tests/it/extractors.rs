@@ -186,7 +186,9 @@ async fn the_address_of_a_client_is_recorded_where_the_application_says_it_is() 
             .layer(layer)
             .layer(axum::Extension(std::net::IpAddr::from([192, 0, 2, 7])))
     };
-    assert_eq!(text(get(&outside(layer.clone()), "/", "").await).await, "None", "off unless asked for");
-    let app = outside(layer.with_device_facts());
-    assert_eq!(text(get(&app, "/", "").await).await, "Some(\"192.0.2.7\")");
+    // Both go on: what is asked of one is not asked of the other.
+    let with_facts = outside(layer.clone().with_device_facts());
+    let without = outside(layer);
+    assert_eq!(text(get(&without, "/", "").await).await, "None", "off unless asked for");
+    assert_eq!(text(get(&with_facts, "/", "").await).await, "Some(\"192.0.2.7\")");
 }
