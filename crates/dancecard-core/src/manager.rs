@@ -126,7 +126,8 @@ pub enum Outcome {
     Ended,
     /// The session had ended while the request ran; its changes were dropped.
     Dropped,
-    /// The session was begun by a sign-in that was undone, since all sessions of the principal were ended meanwhile.
+    /// The session was begun by a sign-in that was undone, since all sessions of the principal were ended meanwhile, or
+    /// there were too many. The response must not claim that anybody is signed in.
     Undone,
 }
 
@@ -317,7 +318,10 @@ impl SessionManager {
     fn codec(&self, tag: CodecTag) -> Result<&dyn Codec> {
         let found = self.0.codecs.iter().find(|(other, _)| *other == tag);
         found.map(|(_, codec)| codec.as_ref()).ok_or_else(|| {
-            let detail = format!("it was written by codec {}, which is not configured", tag.0);
+            let detail = format!(
+                "it was written by codec {}, which is not configured: add that codec (5 is `session.encryption_keys` in a file)",
+                tag.0
+            );
             Error::new(ErrorKind::Corrupt, "load").with_engine(self.0.store.engine()).with_detail(detail)
         })
     }

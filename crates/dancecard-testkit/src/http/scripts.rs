@@ -23,7 +23,7 @@ scripts! {
         "unknown_read" "malformed" "look_alikes" "hostile_headers" "planted_first" "planted_last"
         "five_of_one_name" "sign_out_of_two" "other_manager";
     "signin":
-        "new_id" "again" "late_write" "late_read" "devices" "device_facts";
+        "new_id" "again" "late_write" "late_read" "devices" "device_facts" "limit_refuses" "overtaken";
     "ending":
         "sign_out" "flash_after" "wins_over_writes" "during_slow_write" "during_slow_cycle"
         "beats_rotation" "late_response";

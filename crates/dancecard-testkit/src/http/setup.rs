@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dancecard_core::{ConflictPolicy, FailurePolicy, Lifetime, Policy};
+use dancecard_core::{AtLimit, ConflictPolicy, FailurePolicy, Lifetime, Policy};
 use dancecard_http::{CookieConfig, CookieLifetime, HeaderConfig, SameSite, Security, Transport};
 
 use super::parse::duration;
@@ -116,6 +116,7 @@ fn policy(policy: Policy, setting: &str) -> Result<Policy, String> {
         Some(("failure", "anonymous")) => Ok(policy.with_failure(FailurePolicy::Anonymous)),
         Some(("conflict", "reject")) => Ok(policy.with_conflict(ConflictPolicy::Reject)),
         Some(("max-payload", bytes)) => Ok(policy.with_max_payload(number(bytes)?)),
+        Some(("max-sessions", limit)) => max_sessions(policy, limit),
         _ => Err(unknown(setting, "a setting of the policy")),
     }
 }
@@ -124,6 +125,18 @@ fn policy(policy: Policy, setting: &str) -> Result<Policy, String> {
 fn renewal(policy: Policy, spans: &str) -> Result<Policy, String> {
     let (interval, grace) = spans.split_once('/').ok_or_else(|| unknown(spans, "an interval/grace"))?;
     Ok(policy.with_renewal(span_of(interval)?, span_of(grace)?))
+}
+
+/// `2/refuse`: how many, and which one goes.
+fn max_sessions(policy: Policy, limit: &str) -> Result<Policy, String> {
+    let (limit, goes) = limit.split_once('/').ok_or_else(|| unknown(limit, "a number/who goes"))?;
+    let at_limit = match goes {
+        "oldest" => AtLimit::EndOldest,
+        "idlest" => AtLimit::EndIdlest,
+        "refuse" => AtLimit::RefuseNew,
+        other => return Err(unknown(other, "oldest, idlest or refuse")),
+    };
+    Ok(policy.with_max_sessions(number(limit)?, at_limit))
 }
 
 fn span_of(text: &str) -> Result<Duration, String> {

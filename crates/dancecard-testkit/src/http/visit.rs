@@ -11,7 +11,7 @@ use super::parse::duration;
 use super::site::Sessions;
 
 /// Every step that a query may hold, so that scripts are refused before they are played.
-const VERBS: &str = "get take keys who status agent alive set fill count remove clear cycle sign-in destroy remember \
+const VERBS: &str = "get take keys who status agent alive set fill count remove clear cycle announce sign-in destroy remember \
     save sign-out-others gate live main second try body say respond header panic";
 
 /// Whether the site can do this.
@@ -128,6 +128,7 @@ impl Visit {
     async fn go(&mut self, verb: &str, argument: &str) -> Result<bool> {
         match verb {
             "save" => self.session.save().await?,
+            "announce" => self.session.begin_sign_in(argument).await?,
             "sign-out-others" => drop(self.session.sign_out_others().await?),
             "gate" => self.gates.pass(argument).await,
             "live" => self.session = self.live()?.open(),

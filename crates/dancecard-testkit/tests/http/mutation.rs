@@ -32,7 +32,16 @@ const FOUND_BY: [(Wrong, &[&str]); 19] = [
     (Wrong::CommitsTwice, &["error::write", "error::cycle"]),
     (Wrong::ReadsEagerly, &["visitor::costs", "failure::closed"]),
     (Wrong::GivesEveryoneASession, &["visitor::nothing_stored"]),
-    (Wrong::SwallowsFailures, &["failure::write_down", "failure::too_large", "parallel::conflict_refused"]),
+    (
+        Wrong::SwallowsFailures,
+        &[
+            "failure::write_down",
+            "failure::too_large",
+            "parallel::conflict_refused",
+            "signin::limit_refuses",
+            "signin::overtaken",
+        ],
+    ),
     (Wrong::ForgetsWhatWasSaved, &["error::save_then_commit_fails"]),
     (Wrong::ShowsTokens, &["visitor::first_write"]),
     (Wrong::AddsAHeader, &["visitor::nothing_stored"]),
