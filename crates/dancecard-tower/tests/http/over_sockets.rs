@@ -11,14 +11,22 @@ use tokio::sync::OnceCell;
 
 use crate::in_axum::router;
 
-/// Scripts about the moment between head and body, or in which a connection is cut, need more control than two ends of
-/// a socket have; and a server leaves out the body of 304 and upgrades on 101.
-const IN_PROCESS_ONLY: [&str; 3] = ["::stream::", "::dropped::", "::not_modified"];
+/// Scripts that need more control than two ends of a socket have, and why. In process they run.
+const IN_PROCESS_ONLY: [(&str, &str); 3] = [
+    ("::stream::", "a socket does not say when the head is sent"),
+    ("::dropped::", "a socket can't be cut at each await"),
+    ("::not_modified", "the server leaves out the body of 304"),
+];
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let mut trials = dancecard_testkit::http::trials("served", Served);
-    trials.retain(|trial| !IN_PROCESS_ONLY.iter().any(|area| trial.name().contains(area)));
-    trials
+    dancecard_testkit::http::trials("served", Served).into_iter().map(or_ignored).collect()
+}
+
+fn or_ignored(trial: Trial) -> Trial {
+    match IN_PROCESS_ONLY.iter().find(|(area, _)| trial.name().contains(area)) {
+        Some((_, reason)) => trial.with_kind(*reason).with_ignored_flag(true),
+        None => trial,
+    }
 }
 
 struct Served;
