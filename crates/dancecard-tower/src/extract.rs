@@ -176,7 +176,8 @@ impl IntoResponse for MissingLayer {
     }
 }
 
-/// A session error as a response: 503 or 500, with an empty body, the error in its extensions.
+/// A session error as a response: that of [`SessionLayer::with_failure`](crate::SessionLayer::with_failure), else the one of
+/// [`EmptyResponse`]. The error is in its extensions.
 ///
 /// Handlers return `Result<_, SessionError>`, and use `?` on every call.
 #[derive(Debug)]
@@ -210,7 +211,7 @@ impl std::error::Error for SessionError {
 impl IntoResponse for SessionError {
     fn into_response(self) -> Response {
         let mut response: Response = EmptyResponse.respond(&self.0);
-        response.extensions_mut().insert(SessionFailure::new(self.0));
+        response.extensions_mut().insert(SessionFailure::unanswered(self.0));
         response
     }
 }

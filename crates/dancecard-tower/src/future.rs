@@ -7,7 +7,8 @@ use std::task::{Context, Poll, ready};
 
 use dancecard_core::Error;
 use dancecard_http::Exchange;
-use http::{HeaderMap, Response};
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, Response, StatusCode};
 use pin_project_lite::pin_project;
 
 use crate::failure::{FailureResponse, SessionFailure};
@@ -66,7 +67,12 @@ where
         let mut result = ready!(this.inner.poll(context));
         let Some(exchange) = this.exchange.take() else { return Poll::Ready(result) };
         let done = match &mut result {
-            Ok(response) => exchange.finish_now(response.status().as_u16(), response.headers_mut()),
+            Ok(response) => {
+                // What is stored is decided by what the handler said, not by how the application puts it.
+                let status = response.status().as_u16();
+                answer(response, &this.settings.failure);
+                exchange.finish_now(status, response.headers_mut())
+            }
             Err(_) => exchange.finish_now(FAILED, &mut HeaderMap::new()),
         };
         if done {
@@ -104,6 +110,21 @@ where
 fn replacement<B>(exchange: &Exchange, error: Error, failure: &impl FailureResponse<B>) -> Response<B> {
     let mut response = failure.respond(&error);
     exchange.fail(response.status().as_u16(), response.headers_mut());
-    response.extensions_mut().insert(SessionFailure::new(error));
+    response.extensions_mut().insert(SessionFailure::answered(error));
     response
+}
+
+/// Gives an error of a handler or an extractor the form that the application chose.
+fn answer<B>(response: &mut Response<B>, failure: &impl FailureResponse<B>) {
+    if !failure.replaces_errors() {
+        return;
+    }
+    let Some(failed) = SessionFailure::take_unanswered(response) else { return };
+    let plain = std::mem::replace(response, failure.respond(failed.error()));
+    let retry =
+        plain.headers().get(RETRY_AFTER).filter(|_| response.status() == StatusCode::SERVICE_UNAVAILABLE);
+    if let Some(retry) = retry {
+        response.headers_mut().entry(RETRY_AFTER).or_insert(retry.clone());
+    }
+    response.extensions_mut().insert(failed);
 }

@@ -116,7 +116,8 @@ impl<F: Clone, M> SessionLayer<F, M> {
         self.with(|settings| Settings { login: Some(path.into()), ..settings })
     }
 
-    /// Sets what the client gets when its session could not be stored.
+    /// Sets what the client gets when its session could not be stored, or could not be read by an extractor or by a
+    /// handler that returns `SessionError`.
     #[must_use]
     pub fn with_failure<G>(self, failure: G) -> SessionLayer<G, M> {
         self.with(|Settings { http, login, address, .. }| Settings { http, failure, login, address })

@@ -10,7 +10,7 @@ use axum::routing::get as on_get;
 use dancecard_core::{Error, ErrorKind};
 use dancecard_testkit::Fault;
 use dancecard_testkit::Operation::{Load, Write};
-use dancecard_tower::{Session, SessionError, SessionFailure, SessionLayer};
+use dancecard_tower::{Loaded, Session, SessionError, SessionFailure, SessionLayer, SignedIn};
 use http::header::{CACHE_CONTROL, RETRY_AFTER, SET_COOKIE, VARY};
 use http::{Request, StatusCode};
 
@@ -61,8 +61,23 @@ async fn reads(session: Session) -> Result<String, SessionError> {
     Ok(format!("{:?}", session.get::<u32>("a").await?))
 }
 
+async fn loads(_: Loaded) {}
+
+async fn account(_: SignedIn) {}
+
+/// Fails after it has recorded something.
+async fn writes_and_fails(session: Session) -> Result<String, SessionError> {
+    session.set("a", 1)?;
+    Err(Error::new(ErrorKind::Unavailable, "test").into())
+}
+
 fn routes() -> Router {
-    Router::new().route("/", on_get(welcome)).route("/reads", on_get(reads))
+    Router::new()
+        .route("/", on_get(welcome))
+        .route("/reads", on_get(reads))
+        .route("/loads", on_get(loads))
+        .route("/account", on_get(account))
+        .route("/writes-and-fails", on_get(writes_and_fails))
 }
 
 #[tokio::test]
@@ -106,6 +121,66 @@ async fn a_page_that_apologises_with_200_is_no_503_and_has_no_retry_after() {
     assert!(!response.headers().contains_key(RETRY_AFTER));
     assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
     assert!(!response.headers().contains_key(SET_COOKIE));
+}
+
+#[tokio::test]
+async fn the_application_replaces_what_handlers_and_extractors_made_of_an_error() {
+    let desk = Desk::new();
+    let sorry = |error: &Error| (SessionFailure::status_of(error), "one moment, please").into_response();
+    let app = routes().layer(SessionLayer::new(desk.manager.clone()).with_failure(sorry));
+    let cookie = desk.signed_in("ada").await;
+    for route in ["/reads", "/loads", "/account"] {
+        desk.faults.next(Load, Fault::FailBefore);
+        let response = get(&app, route, &cookie).await;
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE, "{route}");
+        assert_eq!(response.headers()[RETRY_AFTER], "1", "{route}");
+        assert_eq!(response.headers()[CACHE_CONTROL], "no-store", "{route}");
+        assert_eq!(response.headers()[VARY], "Cookie", "{route}");
+        assert!(response.extensions().get::<SessionFailure>().unwrap().error().is_unavailable(), "{route}");
+        assert_eq!(text(response).await, "one moment, please", "{route}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_apologises_with_200_stores_nothing_of_what_the_handler_left() {
+    let desk = Desk::new();
+    let sorry = |_: &Error| "one moment, please".into_response();
+    let app = routes().layer(SessionLayer::new(desk.manager.clone()).with_failure(sorry));
+    let response = get(&app, "/writes-and-fails", "").await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert!(!response.headers().contains_key(SET_COOKIE) && !response.headers().contains_key(RETRY_AFTER));
+    assert_eq!(text(response).await, "one moment, please");
+    assert_eq!(desk.calls().to_string(), "nothing");
+}
+
+#[tokio::test]
+async fn a_response_is_replaced_by_the_innermost_layer_only() {
+    struct Outer;
+    let desk = Desk::new();
+    let inner = SessionLayer::new(desk.manager.clone()).with_failure(|_: &Error| "inner".into_response());
+    let outer = SessionLayer::new(desk.manager.clone().with_namespace("outer")).named::<Outer>();
+    let outer = outer.with_failure(|_: &Error| "outer".into_response());
+    let app = routes().layer(inner).layer(outer);
+    let cookie = desk.signed_in("ada").await;
+    desk.faults.next(Load, Fault::FailBefore);
+    assert_eq!(text(get(&app, "/reads", &cookie).await).await, "inner", "from the handler");
+    desk.faults.next(Write, Fault::FailBefore);
+    assert_eq!(text(get(&app, "/", "").await).await, "inner", "from the commit");
+}
+
+/// Without a response of the application's, one that a layer within made of a handler's error stays.
+#[tokio::test]
+async fn a_layer_within_may_dress_an_error_itself() {
+    async fn dress(request: Request<Body>, next: Next) -> Response {
+        next.run(request).await.map(|_| Body::from("dressed"))
+    }
+    let desk = Desk::new();
+    let app = routes().layer(from_fn(dress)).layer(SessionLayer::new(desk.manager.clone()));
+    let cookie = desk.signed_in("ada").await;
+    desk.faults.next(Load, Fault::FailBefore);
+    let response = get(&app, "/account", &cookie).await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(text(response).await, "dressed");
 }
 
 #[tokio::test]
