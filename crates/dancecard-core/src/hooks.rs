@@ -4,9 +4,9 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::observe::Fingerprint;
@@ -255,20 +255,53 @@ impl Hooks {
 
     /// What a hook came to; that it panicked or took too long is a failure of its own.
     pub(crate) async fn call(&self, hook: &Hook, moment: Moment) -> Result<(), HookError> {
-        // Also what it does before its future is there may panic.
-        let mut called = pin!(async move { hook(moment).await });
+        let mut called = Contained::begin(|| hook(moment));
         let mut alarm = None;
         poll_fn(|context| {
-            match catch_unwind(AssertUnwindSafe(|| called.as_mut().poll(context))) {
-                Ok(Poll::Pending) => {}
-                Ok(Poll::Ready(result)) => return Poll::Ready(result),
-                Err(_) => return Poll::Ready(Err(HookError::failure("it panicked"))),
+            if let Poll::Ready(result) = called.poll(context) {
+                return Poll::Ready(result.unwrap_or_else(|| Err(HookError::failure("it panicked"))));
             }
-            let alarm = alarm.get_or_insert_with(|| (self.sleep)(self.limit));
-            alarm.as_mut().poll(context).map(|()| Err(HookError::failure("it took too long")))
+            let alarm = alarm.get_or_insert_with(|| Contained::begin(|| (self.sleep)(self.limit)));
+            alarm.poll(context).map(|rang| Err(HookError::failure(overdue(rang))))
         })
         .await
     }
+}
+
+/// Why a hook is not waited for any longer. Without a measure of time it is not waited for at all.
+fn overdue(rang: Option<()>) -> &'static str {
+    match rang {
+        Some(()) => "it took too long",
+        None => "it had to wait, and the sleep that limits this panicked",
+    }
+}
+
+/// A future of the application's. No panic of it goes any further: neither where it begins, nor in it, nor when it is given up.
+struct Contained<T>(Option<BoxFuture<T>>);
+
+impl<T> Contained<T> {
+    fn begin(begin: impl FnOnce() -> BoxFuture<T>) -> Self {
+        Self(contain(begin))
+    }
+
+    /// `None` when it panicked.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<T>> {
+        let Some(future) = &mut self.0 else { return Poll::Ready(None) };
+        match contain(|| future.as_mut().poll(context)) {
+            Some(polled) => polled.map(Some),
+            None => Poll::Ready(None),
+        }
+    }
+}
+
+impl<T> Drop for Contained<T> {
+    fn drop(&mut self) {
+        contain(|| drop(self.0.take()));
+    }
+}
+
+fn contain<R>(run: impl FnOnce() -> R) -> Option<R> {
+    catch_unwind(AssertUnwindSafe(run)).ok()
 }
 
 impl fmt::Debug for Hooks {

@@ -7,13 +7,29 @@ use dancecard_core::{EventKind, HookError, HookPoint, Hooks, Policy, Result};
 use super::{Log, house_with, impatient, request, visited};
 use crate::house::Browser;
 
-/// Fails, panics before it has a future, panics in its future, and never comes to an end.
-fn broken(point: HookPoint) -> [Hooks; 4] {
+/// Panics when it is given up.
+struct Fragile;
+
+impl Drop for Fragile {
+    fn drop(&mut self) {
+        panic!("a hook's own fault")
+    }
+}
+
+/// Fails, panics before it has a future, panics in its future, and never comes to an end: in peace, with a panic when that
+/// is over, where there is nothing to measure time with, and where the measure breaks.
+fn broken(point: HookPoint) -> [Hooks; 7] {
     [
         impatient().on(point, |_| ready(Err(HookError::failure("broken")))),
         impatient().on(point, |_| -> std::future::Ready<_> { panic!("a hook's own fault") }),
         impatient().on(point, |_| async { panic!("a hook's own fault") }),
         impatient().on(point, |_| pending()),
+        impatient().on(point, |_| async {
+            let _fragile = Fragile;
+            pending().await
+        }),
+        Hooks::new(|_| -> std::future::Ready<()> { panic!("no timer") }).on(point, |_| pending()),
+        Hooks::new(|_| async { panic!("no timer") }).on(point, |_| pending()),
     ]
 }
 
