@@ -30,6 +30,11 @@ struct Foreseen {
 }
 
 impl Foreseen {
+    fn now(shared: &Shared, ending: Ending) -> Self {
+        let (plan, dirty) = committing::foresee(shared, ending);
+        Self { plan, dirty }
+    }
+
     fn ends(self) -> bool {
         matches!(self.plan, Plan::End | Plan::EndThenCreate)
     }
@@ -61,11 +66,19 @@ pub(crate) fn commit(shared: &Arc<Shared>, ending: Ending) -> Option<BoxFuture<'
 }
 
 async fn commit_with(shared: &Arc<Shared>, hooks: &Hooks, ending: Ending) -> Result<Committed> {
-    let foreseen = foresee(shared, ending).await?;
+    let mut foreseen = foresee(shared, ending).await?;
     let old = shared.fingerprint();
     let before = Caller { shared, hooks, fingerprint: old };
-    if let Err(refusal) = before.prepare(foreseen).await {
-        return before.refused(foreseen, ending, refusal).await;
+    let mut prepared = before.prepare(foreseen).await;
+    if foreseen.plan == Plan::Renew && prepared.as_ref().is_err_and(|refused| refused.point == BeforeChangeId)
+    {
+        // It was due, and nobody had asked for it. What else there is to do is done.
+        shared.state().keep_id();
+        foreseen = Foreseen::now(shared, ending);
+        prepared = before.prepare(foreseen).await;
+    }
+    if let Err(refused) = prepared {
+        return before.refused(foreseen, ending, refused.error).await;
     }
     let committed = committing::commit(shared, ending).await?;
     before.conclude(foreseen, committed.outcome).await;
@@ -84,12 +97,12 @@ async fn locate_with(shared: &Arc<Shared>, hooks: &Hooks) -> Result<()> {
     let caller = Caller { shared, hooks, fingerprint };
     match caller.call(BeforeRetrieve).await {
         // Who leaves need not be let in first.
-        Err(_) if shared.is_to_end() => {}
-        result => result?,
+        Err(refused) if !shared.is_to_end() => return Err(refused.error),
+        _ => {}
     }
     shared.locate_plainly().await?;
     if shared.state().present().is_some() {
-        caller.call(AfterRetrieve).await?;
+        let _ = caller.call(AfterRetrieve).await;
     }
     Ok(())
 }
@@ -122,7 +135,7 @@ struct Caller<'a> {
 
 impl Caller<'_> {
     /// The handle is open to the hooks before a flush, also to those of a response.
-    async fn prepare(&self, foreseen: Foreseen) -> Result<()> {
+    async fn prepare(&self, foreseen: Foreseen) -> Result<(), Refused> {
         for point in foreseen.points() {
             let _open = (point == BeforeFlush).then(|| self.shared.reopen());
             self.call(point).await?;
@@ -130,17 +143,13 @@ impl Caller<'_> {
         Ok(())
     }
 
-    /// A refusal stops neither the end of a session, nor somebody who only reads.
+    /// A refusal does not stop the end of a session.
     async fn refused(&self, foreseen: Foreseen, ending: Ending, refusal: Error) -> Result<Committed> {
         if foreseen.ends() {
             self.shared.state().destroy();
             committing::commit(self.shared, ending).await?;
             self.conclude(foreseen, Outcome::Ended).await;
             return Err(refusal);
-        }
-        if foreseen.plan == Plan::Renew && !foreseen.dirty {
-            self.shared.state().keep_as_it_is();
-            return committing::commit(self.shared, ending).await;
         }
         Err(refusal)
     }
@@ -164,13 +173,15 @@ impl Caller<'_> {
         }
     }
 
-    async fn call(&self, point: HookPoint) -> Result<()> {
+    async fn call(&self, point: HookPoint) -> Result<(), Refused> {
         for hook in self.hooks.at(point) {
             let session = (point != BeforeRetrieve).then(|| Session { shared: self.shared.clone() });
             let moment = Moment::new(point, session, self.fingerprint);
             match self.hooks.call(hook, moment).await {
                 Ok(()) => {}
-                Err(error) if error.is_refusal() && point.may_refuse() => return Err(refusal(point, error)),
+                Err(error) if error.is_refusal() && point.may_refuse() => {
+                    return Err(Refused::new(point, error));
+                }
                 Err(error) => self.shared.manager.tell_of_hook(point, self.fingerprint, error),
             }
         }
@@ -178,8 +189,17 @@ impl Caller<'_> {
     }
 }
 
-fn refusal(point: HookPoint, error: HookError) -> Error {
-    Error::new(ErrorKind::Refused, point.name()).with_detail("by a hook").with_source(error.into_cause())
+/// A hook said no.
+struct Refused {
+    point: HookPoint,
+    error: Error,
+}
+
+impl Refused {
+    fn new(point: HookPoint, error: HookError) -> Self {
+        let refused = Error::new(ErrorKind::Refused, point.name()).with_detail("by a hook");
+        Self { point, error: refused.with_source(error.into_cause()) }
+    }
 }
 
 impl Shared {

@@ -33,6 +33,8 @@ pub(crate) struct State {
     pub(crate) decided: bool,
     /// Where the commit of the response put the session, and the facts that it stored.
     pub(crate) stored: Option<(RecordKey, Meta)>,
+    /// The application does not want a new id now, though it may be time for one.
+    keeps_id: bool,
     /// The key that a handle of a long connection began with. It has no response to come that could carry an id.
     live_key: Option<RecordKey>,
 }
@@ -96,6 +98,7 @@ impl State {
             sealed: false,
             decided: false,
             stored: None,
+            keeps_id: false,
             live_key: match &place {
                 Place::Bound(key) => Some(key.clone()),
                 _ => None,
@@ -148,9 +151,9 @@ impl State {
         self.decided = !is_to_end;
     }
 
-    /// The commit that follows does nothing.
-    pub(crate) fn keep_as_it_is(&mut self) {
-        (self.sealed, self.decided) = (true, true);
+    /// It may be time for a new id, but there will be none in this request.
+    pub(crate) fn keep_id(&mut self) {
+        self.keeps_id = true;
     }
 
     fn forget_changes(&mut self) {
@@ -343,7 +346,8 @@ impl State {
             presence: self.presence(),
             intent: self.intent,
             dirty,
-            renewal_due: present.is_some_and(|(meta, _)| manager.policy().renewal_due(meta, now)),
+            renewal_due: !self.keeps_id
+                && present.is_some_and(|(meta, _)| manager.policy().renewal_due(meta, now)),
             touch_due: !dirty && present.is_some_and(|(meta, at)| manager.policy().touch_due(meta, at, now)),
         }
     }

@@ -3,10 +3,12 @@
 use std::future::ready;
 use std::time::Duration;
 
-use dancecard_core::{Error, ErrorKind, HookError, HookPoint, Hooks, Policy, Result};
+use dancecard_core::{
+    Error, ErrorKind, HookError, HookPoint, Hooks, Outcome, Policy, Result, Session, Timestamp,
+};
 
-use super::{house_with, impatient, request, visited};
-use crate::house::Browser;
+use super::{Log, house_with, impatient, request, visited};
+use crate::house::{Browser, House};
 
 /// A reason that an application looks for.
 #[derive(Debug, PartialEq, Eq)]
@@ -72,18 +74,63 @@ async fn a_change_of_id_can_be_refused() -> Result<()> {
     Ok(())
 }
 
-/// It is time for a new id, and the hook says no: whoever only reads goes on with the old one.
-#[tokio::test]
-async fn a_refused_renewal_is_no_error_of_a_reader() -> Result<()> {
+/// A house where it is time for a new id, and a hook says no; and a browser with a session in it.
+async fn due_and_refused() -> Result<(House, Browser)> {
     let policy = Policy::default().with_renewal(Duration::from_secs(60), Duration::from_secs(30));
     let house = house_with(refusing(HookPoint::BeforeChangeId), policy);
+    let browser = house.visitor("a").await?;
+    house.wait(1800);
+    Ok((house, browser))
+}
+
+async fn expiry(house: &House, browser: &Browser) -> Timestamp {
+    house.stored(&browser.key()).await.expect("there is a session").expires_at()
+}
+
+/// Whoever only reads goes on with the old id, and is not signed out for want of use.
+#[tokio::test]
+async fn a_refused_renewal_is_no_error_of_a_reader() -> Result<()> {
+    let (house, mut browser) = due_and_refused().await?;
+    let (key, was) = (browser.key(), expiry(&house, &browser).await);
+    let read = async |session: &Session| session.get::<i64>("a").await.map(drop);
+    assert_eq!(request(&house, &mut browser, read).await?, Outcome::Touched);
+    assert_eq!(browser.key(), key);
+    assert_eq!(expiry(&house, &browser).await, was.saturating_add(Duration::from_secs(1800)));
+    assert_eq!(request(&house, &mut browser, read).await?, Outcome::Unchanged);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_refused_renewal_is_no_error_of_a_writer() -> Result<()> {
+    let (house, mut browser) = due_and_refused().await?;
+    let (key, was) = (browser.key(), expiry(&house, &browser).await);
+    assert_eq!(request(&house, &mut browser, async |session| session.set("a", 2)).await?, Outcome::Updated);
+    assert_eq!(browser.key(), key);
+    assert_eq!(browser.sees(&house, "a").await?, Some(2));
+    assert!(expiry(&house, &browser).await > was);
+    Ok(())
+}
+
+/// The hooks of the write that is left are called, in their order, and may say no to it.
+#[tokio::test]
+async fn a_write_without_its_renewal_is_a_flush() -> Result<()> {
+    let log = Log::default();
+    let policy = Policy::default().with_renewal(Duration::from_secs(60), Duration::from_secs(30));
+    let hooks =
+        log.everywhere().on(HookPoint::BeforeChangeId, |_| ready(Err(HookError::refuse(OverQuota(3)))));
+    let house = house_with(hooks.clone(), policy.clone());
     let mut browser = house.visitor("a").await?;
-    let before = browser.key();
     house.wait(61);
-    request(&house, &mut browser, async |session| session.get::<i64>("a").await.map(drop)).await?;
-    assert_eq!(browser.key(), before);
-    let error = request(&house, &mut browser, async |session| session.set("a", 2)).await.unwrap_err();
-    assert_refused(&error);
+    log.take();
+    request(&house, &mut browser, async |session| session.set("a", 2)).await?;
+    let expected = ["before_retrieve", "after_retrieve", "before_change_id", "before_flush", "after_flush"];
+    assert_eq!(log.take(), expected);
+
+    let strict = hooks.on(HookPoint::BeforeFlush, |_| ready(Err(HookError::refuse(OverQuota(3)))));
+    let house = House { manager: house.manager.clone().with_hooks(strict), ..house };
+    let refused = request(&house, &mut browser, async |session| session.set("a", 3)).await;
+    assert_refused(&refused.unwrap_err());
+    assert_eq!(browser.sees(&house, "a").await?, Some(2));
     Ok(())
 }
 
