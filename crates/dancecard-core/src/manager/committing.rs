@@ -66,6 +66,18 @@ pub(super) fn foresee(shared: &Shared, ending: Ending) -> (Plan, bool) {
     (plan(facts), facts.dirty)
 }
 
+/// Logging out must be possible whatever is stored, also what can't be read.
+pub(super) fn accept(shared: &Shared, located: Result<()>) -> Result<()> {
+    let mut state = shared.state();
+    match located {
+        Err(error) if error.kind() == ErrorKind::Corrupt && state.intent == Intent::Destroy => {
+            state.place = Place::Gone;
+            Ok(())
+        }
+        located => located,
+    }
+}
+
 fn facts(state: &State, manager: &SessionManager, ending: Ending, now: Timestamp, changed: bool) -> Facts {
     let presence = state.presence();
     let unread = !state.is_read() && (!state.delta.is_empty() || state.principal.is_some());

@@ -109,21 +109,16 @@ async fn locate_with(shared: &Arc<Shared>, hooks: &Hooks) -> Result<()> {
 
 /// Looks what is stored where the decision needs that: the commit would do so next.
 async fn foresee(shared: &Arc<Shared>, ending: Ending) -> Result<Foreseen> {
-    let foreseen = committing::foresee(shared, ending);
-    if foreseen.0 != Plan::Load {
-        return Ok(Foreseen { plan: foreseen.0, dirty: foreseen.1 });
+    let foreseen = Foreseen::now(shared, ending);
+    if foreseen.plan != Plan::Load {
+        return Ok(foreseen);
     }
-    let located = {
-        let _gate = shared.pass_gate().await;
-        if committing::foresee(shared, ending).0 == Plan::Load { shared.locate().await } else { Ok(()) }
-    };
-    // A session that is to end is ended, whatever can be read of it.
-    if !shared.is_to_end() {
-        located?;
+    let _gate = shared.pass_gate().await;
+    if Foreseen::now(shared, ending).plan == Plan::Load {
+        let located = shared.locate().await;
+        committing::accept(shared, located)?;
     }
-    let (plan, dirty) = committing::foresee(shared, ending);
-    let plan = if plan == Plan::Load && shared.is_to_end() { Plan::End } else { plan };
-    Ok(Foreseen { plan, dirty })
+    Ok(Foreseen::now(shared, ending))
 }
 
 /// Calls hooks for one session.

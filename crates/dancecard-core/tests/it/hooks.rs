@@ -7,6 +7,7 @@ use dancecard_core::{ErrorKind, EventKind, Fingerprint, HookPoint, Hooks, Outcom
 use parking_lot::Mutex;
 
 use crate::house::{Browser, House, made_up};
+use crate::probe::When;
 
 mod broken;
 mod refusing;
@@ -128,6 +129,33 @@ async fn what_is_written_after_the_end_begins_another_session() -> Result<()> {
     let expected =
         ["before_destroy", "before_create", "after_create", "before_flush", "after_destroy", "after_flush"];
     assert_eq!(log.take().split_off(2), expected);
+    Ok(())
+}
+
+/// It can't be read, but it can be ended, and what follows is a session like any other.
+#[tokio::test]
+async fn the_end_of_a_session_that_can_not_be_read_has_all_its_hooks() -> Result<()> {
+    let log = Log::default();
+    let (house, mut browser) = visited(log.everywhere()).await?;
+    let old = browser.key();
+    house.store.fail_with(0, When::Before, ErrorKind::Corrupt);
+    request(&house, &mut browser, async |session| {
+        session.destroy()?;
+        session.set("goodbye", 1)
+    })
+    .await?;
+    let expected = [
+        "before_retrieve",
+        "before_destroy",
+        "before_create",
+        "after_create",
+        "before_flush",
+        "after_destroy",
+        "after_flush",
+    ];
+    assert_eq!(log.take(), expected);
+    assert!(house.is_over(&old).await);
+    assert_eq!(browser.sees(&house, "goodbye").await?, Some(1));
     Ok(())
 }
 

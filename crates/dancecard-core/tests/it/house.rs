@@ -69,6 +69,11 @@ impl House {
         self.store.memory().load(key).await.ok().flatten()
     }
 
+    /// Whether nobody can use the session under a key any more.
+    pub(crate) async fn is_over(&self, key: &RecordKey) -> bool {
+        self.stored(key).await.is_none_or(|found| found.meta().is_retired())
+    }
+
     /// How many records there are that are neither expired nor markers.
     pub(crate) async fn live(&self) -> usize {
         let now = self.manager.now();

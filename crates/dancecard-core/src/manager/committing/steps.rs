@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::{Ending, Run, Step};
+use super::{Ending, Run, Step, accept};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::id::{RecordKey, Token};
 use crate::manager::Outcome;
 use crate::observe::EventKind;
-use crate::plan::{Intent, Plan};
+use crate::plan::Plan;
 use crate::record::{Meta, Record, Version, Versioned};
 use crate::session::{Outgoing, Place, State};
 use crate::store::{Store, WriteMode};
@@ -71,19 +71,9 @@ impl Run<'_> {
         outcome
     }
 
-    /// Logging out must be possible whatever is stored, also what can't be read.
     async fn load(&self) -> Result<()> {
-        match self.shared.locate().await {
-            Err(error) if error.kind() == ErrorKind::Corrupt && self.is_to_end() => {
-                self.shared.state().place = Place::Gone;
-                Ok(())
-            }
-            located => located,
-        }
-    }
-
-    fn is_to_end(&self) -> bool {
-        self.shared.state().intent == Intent::Destroy
+        let located = self.shared.locate().await;
+        accept(self.shared, located)
     }
 
     async fn end_then_create(&mut self, step: &Step) -> Result<()> {

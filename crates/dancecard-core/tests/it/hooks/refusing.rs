@@ -9,6 +9,7 @@ use dancecard_core::{
 
 use super::{Log, house_with, impatient, request, visited};
 use crate::house::{Browser, House};
+use crate::probe::When;
 
 /// A reason that an application looks for.
 #[derive(Debug, PartialEq, Eq)]
@@ -148,6 +149,21 @@ async fn the_end_can_not_be_refused() -> Result<()> {
 async fn the_end_stands_if_what_would_follow_is_refused() -> Result<()> {
     for point in [HookPoint::BeforeCreate, HookPoint::BeforeFlush] {
         let (house, browser) = visited(refusing(point)).await?;
+        let session = browser.open(&house);
+        session.destroy()?;
+        session.set("goodbye", true)?;
+        assert_refused(&house.manager.commit(&session).await.unwrap_err());
+        assert_eq!(house.live().await, 0, "{point:?}");
+    }
+    Ok(())
+}
+
+/// Also where nothing could be read of the session that ended.
+#[tokio::test]
+async fn what_follows_an_unreadable_session_can_be_refused() -> Result<()> {
+    for point in [HookPoint::BeforeCreate, HookPoint::BeforeFlush] {
+        let (house, browser) = visited(refusing(point)).await?;
+        house.store.fail_with(0, When::Before, ErrorKind::Corrupt);
         let session = browser.open(&house);
         session.destroy()?;
         session.set("goodbye", true)?;
