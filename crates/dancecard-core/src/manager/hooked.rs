@@ -66,6 +66,13 @@ pub(crate) fn commit(shared: &Arc<Shared>, ending: Ending) -> Option<BoxFuture<'
 }
 
 async fn commit_with(shared: &Arc<Shared>, hooks: &Hooks, ending: Ending) -> Result<Committed> {
+    let committed = attempt(shared, hooks, ending).await;
+    // As after any other attempt, a write that comes later is refused: nobody might ever store it.
+    shared.state().sealed |= ending == Ending::Response;
+    committed
+}
+
+async fn attempt(shared: &Arc<Shared>, hooks: &Hooks, ending: Ending) -> Result<Committed> {
     let mut foreseen = foresee(shared, ending).await?;
     let old = shared.fingerprint();
     let before = Caller { shared, hooks, fingerprint: old };
@@ -132,7 +139,7 @@ impl Caller<'_> {
     /// The handle is open to the hooks before a flush, also to those of a response.
     async fn prepare(&self, foreseen: Foreseen) -> Result<(), Refused> {
         for point in foreseen.points() {
-            let _open = (point == BeforeFlush).then(|| self.shared.reopen());
+            let _open = (point == BeforeFlush).then(|| (self.shared.reopen(), Unsealed::new(self.shared)));
             self.call(point).await?;
         }
         Ok(())
@@ -194,6 +201,24 @@ impl Refused {
     fn new(point: HookPoint, error: HookError) -> Self {
         let refused = Error::new(ErrorKind::Refused, point.name()).with_detail("by a hook");
         Self { point, error: refused.with_source(error.into_cause()) }
+    }
+}
+
+/// The response was tried to be decided before, and failed; hooks may write at the next attempt as at the first.
+struct Unsealed<'a> {
+    shared: &'a Shared,
+    was: bool,
+}
+
+impl<'a> Unsealed<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        Self { shared, was: std::mem::take(&mut shared.state().sealed) }
+    }
+}
+
+impl Drop for Unsealed<'_> {
+    fn drop(&mut self) {
+        self.shared.state().sealed |= self.was;
     }
 }
 

@@ -4,7 +4,8 @@ use std::future::ready;
 use std::time::Duration;
 
 use dancecard_core::{
-    Error, ErrorKind, HookError, HookPoint, Hooks, Outcome, Policy, Result, Session, Timestamp,
+    Error, ErrorKind, EventKind, HookError, HookPoint, Hooks, Outcome, Policy, Result, Session, Status,
+    Timestamp,
 };
 
 use super::{Log, house_with, impatient, request, visited};
@@ -170,6 +171,45 @@ async fn what_follows_an_unreadable_session_can_be_refused() -> Result<()> {
         assert_refused(&house.manager.commit(&session).await.unwrap_err());
         assert_eq!(house.live().await, 0, "{point:?}");
     }
+    Ok(())
+}
+
+/// What would be written to it afterwards would be lost, so it is refused.
+#[tokio::test]
+async fn a_refused_response_is_decided() -> Result<()> {
+    use HookPoint::{BeforeChangeId, BeforeCreate, BeforeFlush, BeforeRetrieve};
+    for point in [BeforeRetrieve, BeforeChangeId, BeforeCreate, BeforeFlush] {
+        let (house, browser) = visited(refusing(point)).await?;
+        let browser = if point == BeforeCreate { Browser::default() } else { browser };
+        let session = browser.open(&house);
+        session.set("a", 2)?;
+        if point == BeforeChangeId {
+            session.cycle_id()?;
+        }
+        assert_refused(&session.save().await.unwrap_err());
+        session.set("a", 3)?;
+        assert_refused(&house.manager.commit(&session).await.unwrap_err());
+        assert_eq!(session.set("a", 4).unwrap_err().kind(), ErrorKind::Sealed, "{point:?}");
+        assert_eq!(session.status(), Status::Sealed, "{point:?}");
+    }
+    Ok(())
+}
+
+/// A commit that is tried again has its hooks again, and they may write.
+#[tokio::test]
+async fn hooks_write_at_the_second_attempt_too() -> Result<()> {
+    let (house, browser) = visited(impatient().on(HookPoint::BeforeFlush, |moment| async move {
+        moment.session().map_or(Ok(()), |session| session.set("hooked", 1))?;
+        Ok(())
+    }))
+    .await?;
+    let session = browser.open(&house);
+    session.set("a", 2)?;
+    house.store.fail(1, When::Before);
+    assert_eq!(house.manager.commit(&session).await.unwrap_err().kind(), ErrorKind::Unavailable);
+    house.manager.commit(&session).await?;
+    assert_eq!(browser.sees(&house, "hooked").await?, Some(1));
+    assert_eq!(house.events.count(EventKind::HookFailed), 0);
     Ok(())
 }
 
