@@ -25,7 +25,7 @@ impl<E: Into<anyhow::Error>> From<E> for PageError {
 }
 
 impl PageError {
-    /// For a response that was ready, and can't be sent because its session was not stored.
+    /// For a session that could not be read before the handler, or not be stored after it.
     pub(crate) fn not_stored(error: &dancecard::Error) -> Self {
         Self { status: SessionFailure::status_of(error), reason: error.to_string() }
     }
