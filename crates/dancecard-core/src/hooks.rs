@@ -6,13 +6,13 @@ use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use crate::observe::Fingerprint;
 use crate::session::Session;
 
-/// A page is not kept waiting for longer by one hook.
+/// A page is not kept waiting for longer by hooks that follow each other.
 const USUAL: Duration = Duration::from_secs(1);
 /// What Dancer 2 puts before the names of these points.
 const PREFIX: &str = "engine.session.";
@@ -30,7 +30,8 @@ pub enum HookPoint {
     AfterRetrieve,
     /// A session is about to get a new id. May refuse.
     BeforeChangeId,
-    /// A session is about to be ended by its handle. It can't be refused: whoever wants to leave, leaves.
+    /// A session is about to be ended by its handle. It can't be refused: whoever wants to leave, leaves. Nor is it
+    /// delayed: the session ends while a hook waits.
     BeforeDestroy,
     /// A session is about to begin. May refuse.
     BeforeCreate,
@@ -194,6 +195,9 @@ type Hook = Arc<dyn Fn(Moment) -> BoxFuture<Result<(), HookError>> + Send + Sync
 /// from being stored. A hook that refuses stops its step, where [`HookPoint::may_refuse`] says so. Hooks are called for what
 /// handles do: sessions that are ended by their owner from elsewhere, by a limit, or by time have no hook.
 ///
+/// Changes are stored once the hooks before them are through, or their time is over; a request that is given up by then has
+/// stored nothing. An end waits for no hook.
+///
 /// A manager without hooks does nothing for them.
 ///
 /// ```
@@ -220,7 +224,8 @@ pub struct Hooks {
 }
 
 impl Hooks {
-    /// No hooks yet. This crate knows no runtime, so it is given the runtime's sleep; each hook may take one second.
+    /// No hooks yet. This crate knows no runtime, so it is given the runtime's sleep. Hooks may take one second, as
+    /// [`Hooks::with_limit`] says.
     pub fn new<F>(sleep: impl Fn(Duration) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
@@ -228,7 +233,9 @@ impl Hooks {
         Self { hooks: Vec::new(), sleep: Arc::new(move |time| Box::pin(sleep(time))), limit: USUAL }
     }
 
-    /// How long each hook may take.
+    /// How long the hooks may wait that are called one after another: those before a commit together, with those of a
+    /// lookup that it makes; those after it; and those around a lookup for a handler that reads. Once that time is over,
+    /// the rest of them are still called, and those that have to wait are passed over.
     #[must_use]
     pub fn with_limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
@@ -252,27 +259,53 @@ impl Hooks {
     pub(crate) fn at(&self, point: HookPoint) -> impl Iterator<Item = &Hook> {
         self.hooks.iter().filter(move |(at, _)| *at == point).map(|(_, hook)| hook)
     }
+}
 
-    /// What a hook came to; that it panicked or took too long is a failure of its own.
-    pub(crate) async fn call(&self, hook: &Hook, moment: Moment) -> Result<(), HookError> {
+/// The time that hooks which follow each other have for waiting, all together. It begins when the first of them waits.
+pub(crate) struct Patience<'a> {
+    hooks: &'a Hooks,
+    alarm: Option<Contained<()>>,
+    over: Option<&'static str>,
+}
+
+impl<'a> Patience<'a> {
+    pub(crate) fn with(hooks: &'a Hooks) -> Self {
+        Self { hooks, alarm: None, over: None }
+    }
+
+    /// What a hook came to; that it panicked or took too long is a failure of its own. While it waits, `meanwhile` is
+    /// polled.
+    pub(crate) async fn call(
+        &mut self,
+        hook: &Hook,
+        moment: Moment,
+        mut meanwhile: impl FnMut(&mut Context<'_>),
+    ) -> Result<(), HookError> {
         let mut called = Contained::begin(|| hook(moment));
-        let mut alarm = None;
         poll_fn(|context| {
             if let Poll::Ready(result) = called.poll(context) {
                 return Poll::Ready(result.unwrap_or_else(|| Err(HookError::failure("it panicked"))));
             }
-            let alarm = alarm.get_or_insert_with(|| Contained::begin(|| (self.sleep)(self.limit)));
-            alarm.poll(context).map(|rang| Err(HookError::failure(overdue(rang))))
+            meanwhile(context);
+            self.poll_over(context).map(|why| Err(HookError::failure(why)))
         })
         .await
     }
-}
 
-/// Why a hook is not waited for any longer. Without a measure of time it is not waited for at all.
-fn overdue(rang: Option<()>) -> &'static str {
-    match rang {
-        Some(()) => "it took too long",
-        None => "it had to wait, and the sleep that limits this panicked",
+    /// Why hooks that wait are not waited for any longer.
+    fn poll_over(&mut self, context: &mut Context<'_>) -> Poll<&'static str> {
+        if let Some(why) = self.over {
+            return Poll::Ready(why);
+        }
+        let hooks = self.hooks;
+        let alarm = self.alarm.get_or_insert_with(|| Contained::begin(|| (hooks.sleep)(hooks.limit)));
+        let why = match ready!(alarm.poll(context)) {
+            Some(()) => "it took too long",
+            // Without a measure of time they are not waited for at all.
+            None => "it had to wait, and the sleep that limits this panicked",
+        };
+        self.over = Some(why);
+        Poll::Ready(why)
     }
 }
 

@@ -16,6 +16,8 @@ use crate::session::{Guard, Place, Shared, State};
 
 mod steps;
 
+pub(super) use steps::end_found;
+
 /// What comes after a commit.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ending {
@@ -157,7 +159,7 @@ impl<'a> Run<'a> {
         let merged = if state.is_read() { self.manager.merge(&state)? } else { None };
         let facts = facts(&state, self.manager, self.ending, now, merged.is_some());
         let plan = plan(facts);
-        let old = state.present().map(|present| (present.key.clone(), present.versioned.version().clone()));
+        let old = state.found();
         let record = self.record(&state, plan, merged, now)?;
         let starts = matches!(plan, Plan::Create | Plan::Rotate | Plan::Renew);
         let new = starts.then(|| self.manager.new_id().map(Box::new)).transpose()?;

@@ -5,13 +5,14 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Context;
 
 use super::committing::{self, Ending};
 use super::{Committed, Outcome, SessionManager};
 use crate::error::{Error, ErrorKind, Result};
-use crate::hooks::{HookError, HookPoint, Hooks, Moment};
+use crate::hooks::{HookError, HookPoint, Hooks, Moment, Patience};
 use crate::observe::{EventKind, Fingerprint};
-use crate::plan::{Intent, Plan};
+use crate::plan::{Intent, Plan, Presence};
 use crate::session::{Session, Shared};
 
 use HookPoint::{
@@ -73,9 +74,10 @@ async fn commit_with(shared: &Arc<Shared>, hooks: &Hooks, ending: Ending) -> Res
 }
 
 async fn attempt(shared: &Arc<Shared>, hooks: &Hooks, ending: Ending) -> Result<Committed> {
-    let mut foreseen = foresee(shared, ending).await?;
-    let old = shared.fingerprint();
-    let before = Caller { shared, hooks, fingerprint: old };
+    let mut before = Caller::new(shared, hooks);
+    before.early = EarlyEnd::of(shared);
+    let mut foreseen = before.foresee(ending).await?;
+    before.fingerprint = shared.fingerprint();
     let mut prepared = before.prepare(foreseen).await;
     if foreseen.plan == Plan::Renew && prepared.as_ref().is_err_and(|refused| refused.point == BeforeChangeId)
     {
@@ -84,48 +86,23 @@ async fn attempt(shared: &Arc<Shared>, hooks: &Hooks, ending: Ending) -> Result<
         foreseen = Foreseen::now(shared, ending);
         prepared = before.prepare(foreseen).await;
     }
-    if let Err(refused) = prepared {
-        return before.refused(foreseen, ending, refused.error).await;
+    // A refusal does not stop the end of a session.
+    let refusal = prepared.err().map(|refused| refused.error);
+    match refusal {
+        Some(refusal) if !foreseen.ends() => return Err(refusal),
+        Some(_) => shared.state().destroy(),
+        None => {}
     }
-    let committed = committing::commit(shared, ending).await?;
-    before.conclude(foreseen, committed.outcome).await;
-    Ok(committed)
+    let committed = committing::commit(shared, ending).await;
+    let after = Caller { fingerprint: before.fingerprint, ..Caller::new(shared, hooks) };
+    after.conclude(foreseen, committed.as_ref().ok().map(|committed| committed.outcome)).await;
+    committed.and_then(|committed| refusal.map_or(Ok(committed), Err))
 }
 
 /// The lookup with the hooks around it, if there are any.
 pub(crate) fn locate(shared: &Arc<Shared>) -> Option<BoxFuture<'_, ()>> {
     let hooks = shared.manager.hooks()?;
-    Some(Box::pin(locate_with(shared, hooks)))
-}
-
-async fn locate_with(shared: &Arc<Shared>, hooks: &Hooks) -> Result<()> {
-    let key = shared.keys().into_iter().next();
-    let fingerprint = key.map(|key| shared.manager.fingerprint(&key));
-    let caller = Caller { shared, hooks, fingerprint };
-    match caller.call(BeforeRetrieve).await {
-        // Who leaves need not be let in first.
-        Err(refused) if !shared.is_to_end() => return Err(refused.error),
-        _ => {}
-    }
-    shared.locate_plainly().await?;
-    if shared.state().present().is_some() {
-        let _ = caller.call(AfterRetrieve).await;
-    }
-    Ok(())
-}
-
-/// Looks what is stored where the decision needs that: the commit would do so next.
-async fn foresee(shared: &Arc<Shared>, ending: Ending) -> Result<Foreseen> {
-    let foreseen = Foreseen::now(shared, ending);
-    if foreseen.plan != Plan::Load {
-        return Ok(foreseen);
-    }
-    let _gate = shared.pass_gate().await;
-    if Foreseen::now(shared, ending).plan == Plan::Load {
-        let located = shared.locate().await;
-        committing::accept(shared, located)?;
-    }
-    Ok(Foreseen::now(shared, ending))
+    Some(Box::pin(async { Caller::new(shared, hooks).locate().await }))
 }
 
 /// Calls hooks for one session.
@@ -133,62 +110,148 @@ struct Caller<'a> {
     shared: &'a Arc<Shared>,
     hooks: &'a Hooks,
     fingerprint: Option<Fingerprint>,
+    patience: Patience<'a>,
+    early: EarlyEnd<'a>,
 }
 
-impl Caller<'_> {
+impl<'a> Caller<'a> {
+    fn new(shared: &'a Arc<Shared>, hooks: &'a Hooks) -> Self {
+        let (patience, early) = (Patience::with(hooks), EarlyEnd::none());
+        Self { shared, hooks, fingerprint: None, patience, early }
+    }
+
+    /// Looks what is stored where the decision needs that: the commit would do so next.
+    async fn foresee(&mut self, ending: Ending) -> Result<Foreseen> {
+        let shared = self.shared;
+        let foreseen = Foreseen::now(shared, ending);
+        if foreseen.plan != Plan::Load {
+            return Ok(foreseen);
+        }
+        let _gate = shared.pass_gate().await;
+        if Foreseen::now(shared, ending).plan == Plan::Load {
+            let located = self.locate().await;
+            committing::accept(shared, located)?;
+        }
+        Ok(Foreseen::now(shared, ending))
+    }
+
+    /// The gate is held by the caller.
+    async fn locate(&mut self) -> Result<()> {
+        let (shared, key) = (self.shared, self.shared.keys().into_iter().next());
+        self.fingerprint = key.map(|key| shared.manager.fingerprint(&key));
+        match self.call(BeforeRetrieve).await {
+            // Who leaves need not be let in first.
+            Err(refused) if !shared.is_to_end() => return Err(refused.error),
+            _ => {}
+        }
+        if shared.is_unloaded() {
+            shared.locate_plainly().await?;
+        }
+        if shared.state().present().is_some() {
+            let _ = self.call(AfterRetrieve).await;
+        }
+        Ok(())
+    }
+
     /// The handle is open to the hooks before a flush, also to those of a response.
-    async fn prepare(&self, foreseen: Foreseen) -> Result<(), Refused> {
+    async fn prepare(&mut self, foreseen: Foreseen) -> Result<(), Refused> {
         for point in foreseen.points() {
-            let _open = (point == BeforeFlush).then(|| (self.shared.reopen(), Unsealed::new(self.shared)));
+            let shared = self.shared;
+            let _open = (point == BeforeFlush).then(|| (shared.reopen(), Unsealed::new(shared)));
             self.call(point).await?;
         }
         Ok(())
     }
 
-    /// A refusal does not stop the end of a session.
-    async fn refused(&self, foreseen: Foreseen, ending: Ending, refusal: Error) -> Result<Committed> {
-        if foreseen.ends() {
-            self.shared.state().destroy();
-            committing::commit(self.shared, ending).await?;
-            self.conclude(foreseen, Outcome::Ended).await;
-            return Err(refusal);
-        }
-        Err(refusal)
-    }
-
-    async fn conclude(&self, foreseen: Foreseen, outcome: Outcome) {
+    /// After a commit, for what did happen; there is no outcome if it failed.
+    async fn conclude(mut self, foreseen: Foreseen, outcome: Option<Outcome>) {
         let has_flushed = match outcome {
-            Outcome::Created | Outcome::Updated => true,
-            Outcome::Rotated => foreseen.dirty,
+            Some(Outcome::Created | Outcome::Updated) => true,
+            Some(Outcome::Rotated) => foreseen.dirty,
             _ => false,
         };
+        // What was to begin afterwards may have failed.
+        let has_ended = foreseen.ends() && (outcome.is_some() || !self.shared.is_to_end());
+        let (old, new) = (self.fingerprint, self.shared.fingerprint());
         let points = [
-            (outcome == Outcome::Rotated, AfterChangeId),
-            (foreseen.ends(), AfterDestroy),
-            (has_flushed, AfterFlush),
+            (outcome == Some(Outcome::Rotated), AfterChangeId, new),
+            (has_ended, AfterDestroy, old),
+            (has_flushed, AfterFlush, new),
         ];
-        for (_, point) in points.into_iter().filter(|(due, _)| *due) {
-            let ended = point == AfterDestroy;
-            let fingerprint = if ended { self.fingerprint } else { self.shared.fingerprint() };
+        for (_, point, fingerprint) in points.into_iter().filter(|(due, ..)| *due) {
+            self.fingerprint = fingerprint;
             // It has happened: nothing can be refused any more.
-            let _ = Caller { fingerprint, ..*self }.call(point).await;
+            let _ = self.call(point).await;
         }
     }
 
-    async fn call(&self, point: HookPoint) -> Result<(), Refused> {
-        for hook in self.hooks.at(point) {
+    async fn call(&mut self, point: HookPoint) -> Result<(), Refused> {
+        let hooks = self.hooks;
+        let mut result = Ok(());
+        for hook in hooks.at(point) {
             let session = (point != BeforeRetrieve).then(|| Session { shared: self.shared.clone() });
             let moment = Moment::new(point, session, self.fingerprint);
-            match self.hooks.call(hook, moment).await {
+            let early = &mut self.early;
+            match self.patience.call(hook, moment, |context| early.poll(context)).await {
                 Ok(()) => {}
                 Err(error) if error.is_refusal() && point.may_refuse() => {
-                    return Err(Refused::new(point, error));
+                    result = Err(Refused::new(point, error));
+                    break;
                 }
                 Err(error) => self.shared.manager.tell_of_hook(point, self.fingerprint, error),
             }
         }
-        Ok(())
+        self.early.finish().await;
+        result
     }
+}
+
+/// The end of a session that is to end, begun as soon as a hook before it has to wait: whose request is given up meanwhile
+/// has left all the same. The commit finds it done.
+struct EarlyEnd<'a> {
+    end: Option<Pin<Box<dyn Future<Output = ()> + Send + 'a>>>,
+    has_begun: bool,
+}
+
+impl<'a> EarlyEnd<'a> {
+    fn none() -> Self {
+        Self { end: None, has_begun: false }
+    }
+
+    fn of(shared: &'a Arc<Shared>) -> Self {
+        let end = shared.is_to_end().then(|| Box::pin(end_early(shared)) as _);
+        Self { end, has_begun: false }
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) {
+        let Some(end) = &mut self.end else { return };
+        self.has_begun = true;
+        if end.as_mut().poll(context).is_ready() {
+            self.end = None;
+        }
+    }
+
+    /// What has begun is not given up, to be done once more.
+    async fn finish(&mut self) {
+        if self.has_begun
+            && let Some(end) = &mut self.end
+        {
+            end.await;
+            self.end = None;
+        }
+    }
+}
+
+/// If it fails, the commit tries again, and has its error.
+async fn end_early(shared: &Arc<Shared>) {
+    if shared.is_unloaded() {
+        let located = shared.locate_plainly().await;
+        if committing::accept(shared, located).is_err() {
+            return;
+        }
+    }
+    let found = shared.state().found();
+    let _ = committing::end_found(shared, found.as_ref()).await;
 }
 
 /// A hook said no.
@@ -225,6 +288,10 @@ impl Drop for Unsealed<'_> {
 impl Shared {
     fn is_to_end(&self) -> bool {
         self.state().intent == Intent::Destroy
+    }
+
+    fn is_unloaded(&self) -> bool {
+        self.state().presence() == Presence::Unloaded
     }
 
     fn fingerprint(&self) -> Option<Fingerprint> {

@@ -244,6 +244,11 @@ impl State {
         }
     }
 
+    /// Where the loaded record is, and the version that it had.
+    pub(crate) fn found(&self) -> Option<(RecordKey, Version)> {
+        self.present().map(|present| (present.key.clone(), present.versioned.version().clone()))
+    }
+
     /// The key of the stored record, where it is known.
     pub(crate) fn key(&self) -> Option<&RecordKey> {
         match (&self.stored, &self.place) {

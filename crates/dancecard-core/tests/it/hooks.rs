@@ -11,6 +11,7 @@ use crate::probe::When;
 
 mod broken;
 mod refusing;
+mod waiting;
 
 /// The time of every hook that waits is over at once.
 fn impatient() -> Hooks {
@@ -156,6 +157,24 @@ async fn the_end_of_a_session_that_can_not_be_read_has_all_its_hooks() -> Result
     assert_eq!(log.take(), expected);
     assert!(house.is_over(&old).await);
     assert_eq!(browser.sees(&house, "goodbye").await?, Some(1));
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_end_is_told_of_though_what_follows_it_fails() -> Result<()> {
+    let log = Log::default();
+    let (house, browser) = visited(log.everywhere()).await?;
+    let session = browser.open(&house);
+    session.destroy()?;
+    session.set("goodbye", 1)?;
+    // It is loaded, ended, and then the next one is to be stored.
+    house.store.fail(2, When::Before);
+    assert!(house.manager.commit(&session).await.unwrap_err().is_unavailable());
+    assert_eq!(house.store.calls(), ["load", "update", "create"]);
+    assert_eq!(log.take().last(), Some(&"after_destroy"));
+
+    house.manager.commit(&session).await?;
+    assert_eq!(log.take(), ["before_create", "after_create", "before_flush", "after_flush"]);
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use crate::manager::Outcome;
 use crate::observe::EventKind;
 use crate::plan::Plan;
 use crate::record::{Meta, Record, Version, Versioned};
-use crate::session::{Outgoing, Place, State};
+use crate::session::{Outgoing, Place, Shared, State};
 use crate::store::{Store, WriteMode};
 
 /// What the handle keeps of a record that goes to the engine.
@@ -200,18 +200,8 @@ impl Run<'_> {
         Ok(self.settle(step.wishes, Outcome::Ended, State::leave_ended))
     }
 
-    /// Ends what was found, and what the client's other tokens stand for: its next request would go on with that.
     async fn end_old(&self, step: &Step) -> Result<()> {
-        let found = step.old.as_ref().map(|(key, _)| key);
-        if let Some((key, version)) = &step.old {
-            self.manager.end_from(key, Some(version.clone()), None).await?;
-        }
-        if found.is_none() || self.shared.tokens.candidates().len() > 1 {
-            for other in self.shared.keys().iter().filter(|other| Some(*other) != found) {
-                self.manager.end(other).await?;
-            }
-        }
-        Ok(())
+        end_found(self.shared, step.old.as_ref()).await
     }
 
     async fn create(&self, step: &mut Step) -> Result<Outcome> {
@@ -317,6 +307,23 @@ impl Run<'_> {
         }
         verdict
     }
+}
+
+/// Ends what was found, and what the client's other tokens stand for: its next request would go on with that.
+pub(in crate::manager) async fn end_found(
+    shared: &Shared,
+    found: Option<&(RecordKey, Version)>,
+) -> Result<()> {
+    if let Some((key, version)) = found {
+        shared.manager.end_from(key, Some(version.clone()), None).await?;
+    }
+    let found = found.map(|(key, _)| key);
+    if found.is_none() || shared.tokens.candidates().len() > 1 {
+        for other in shared.keys().iter().filter(|other| Some(*other) != found) {
+            shared.manager.end(other).await?;
+        }
+    }
+    Ok(())
 }
 
 fn incomplete() -> Error {
