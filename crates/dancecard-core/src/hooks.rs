@@ -116,9 +116,10 @@ impl Moment {
         self.point
     }
 
-    /// The session, everywhere but before it is looked up. It can be read. It can be written before a flush; a write at
-    /// another point is refused when a response is being decided, and else waits for the next save. A hook must not save
-    /// it, since that is what is going on: it would wait until its time is over.
+    /// The session, everywhere but before it is looked up. It can be read; before its end as it is stored, after that as what
+    /// was written since. It can be written before a flush; a write at another point is refused before an end, or when a
+    /// response is being decided, and else waits for the next save. A hook must not save it, since that is what is going
+    /// on: it would wait until its time is over.
     pub fn session(&self) -> Option<&Session> {
         self.session.as_ref()
     }

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::task::Context;
 
 use super::committing::{self, Ending};
-use super::{Committed, Outcome, SessionManager};
+use super::{Committed, Outcome, SessionManager, Tokens};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hooks::{HookError, HookPoint, Hooks, Moment, Patience};
 use crate::observe::{EventKind, Fingerprint};
 use crate::plan::{Intent, Plan, Presence};
-use crate::session::{Session, Shared};
+use crate::session::{Place, Session, Shared};
 
 use HookPoint::{
     AfterChangeId, AfterCreate, AfterDestroy, AfterFlush, AfterRetrieve, BeforeChangeId, BeforeCreate,
@@ -185,12 +185,19 @@ impl<'a> Caller<'a> {
         }
     }
 
+    fn session_at(&self, point: HookPoint) -> Option<Session> {
+        match point {
+            BeforeRetrieve => None,
+            AfterRetrieve | BeforeDestroy => Some(self.shared.as_it_was()),
+            _ => Some(Session { shared: self.shared.clone() }),
+        }
+    }
+
     async fn call(&mut self, point: HookPoint) -> Result<(), Refused> {
         let hooks = self.hooks;
         let mut result = Ok(());
         for hook in hooks.at(point) {
-            let session = (point != BeforeRetrieve).then(|| Session { shared: self.shared.clone() });
-            let moment = Moment::new(point, session, self.fingerprint);
+            let moment = Moment::new(point, self.session_at(point), self.fingerprint);
             let early = &mut self.early;
             match self.patience.call(hook, moment, |context| early.poll(context)).await {
                 Ok(()) => {}
@@ -288,6 +295,17 @@ impl Drop for Unsealed<'_> {
 impl Shared {
     fn is_to_end(&self) -> bool {
         self.state().intent == Intent::Destroy
+    }
+
+    /// A session that is to end, as it is stored, to be read once more: its own handle has given that up. Any other is seen
+    /// by its handle.
+    fn as_it_was(self: &Arc<Self>) -> Session {
+        let is_to_end = self.is_to_end();
+        let found = self.state().present().filter(|_| is_to_end).cloned();
+        let Some(present) = found else { return Session { shared: self.clone() } };
+        let session = Session::new(self.manager.clone(), Tokens::default(), Place::Present(present));
+        session.abandon();
+        session
     }
 
     fn is_unloaded(&self) -> bool {

@@ -61,6 +61,7 @@ pub(crate) enum Place {
     Present(Present),
 }
 
+#[derive(Clone)]
 pub(crate) struct Present {
     pub(crate) key: RecordKey,
     pub(crate) versioned: Versioned,
