@@ -222,15 +222,16 @@ impl Session {
         })
     }
 
-    /// Ends all other sessions of this session's principal, now, and says how many. This one stays.
+    /// Ends all other sessions of this session's principal, now, and says how many. This one stays, and so does a sign-in
+    /// of this request that was announced before.
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`] when the engine has no principal index.
     #[doc(alias = "sign_out_of_the_rest")]
     pub async fn sign_out_others(&self) -> Result<usize> {
         let Some(who) = self.principal().await? else { return Ok(0) };
-        let own = self.shared.state().key().cloned();
-        self.shared.manager.end_others(&who, own.as_ref()).await
+        let (own, manager) = (self.shared.state().key().cloned(), &self.shared.manager);
+        manager.end_rest(&manager.scoped(who), own.as_ref(), Some(&self.shared)).await
     }
 
     /// Who is signed in.

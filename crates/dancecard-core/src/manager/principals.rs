@@ -13,6 +13,7 @@ use crate::error::{ErrorKind, Result};
 use crate::id::RecordKey;
 use crate::policy::AtLimit;
 use crate::record::{Entry, Meta, Principal, Record, Version};
+use crate::session::{Guard, Shared};
 use crate::store::{BoxStream, ListQuery, Store, WriteMode};
 
 /// How often the list is looked at again because someone signed in meanwhile.
@@ -84,9 +85,18 @@ impl SessionManager {
     /// # Errors
     /// Those of [`SessionManager::end_all`].
     pub async fn end_others(&self, who: &Principal, keep: Option<&RecordKey>) -> Result<usize> {
-        let who = &self.scoped(who.clone());
+        self.end_rest(&self.scoped(who.clone()), keep, None).await
+    }
+
+    /// Like [`SessionManager::end_others`], for a request that may be signing in itself.
+    pub(crate) async fn end_rest(
+        &self,
+        who: &Principal,
+        keep: Option<&RecordKey>,
+        own: Option<&Shared>,
+    ) -> Result<usize> {
         let mut total = self.end_listed(who, keep).await?;
-        self.leave_mark(who).await?;
+        self.leave_mark(who, own).await?;
         // Whoever had stored a session before the mark is listed now; whoever had only begun to, finds the mark.
         for _ in 0..MAX_ROUNDS {
             match self.end_listed(who, keep).await? {
@@ -131,12 +141,40 @@ impl SessionManager {
 
     /// Changes the generation of a principal: the version of a record under a key of its own. Of several marks at once
     /// each is as good as the other.
-    async fn leave_mark(&self, who: &Principal) -> Result<()> {
+    ///
+    /// A request that has announced a sign-in is not undone by its own mark, unless there was another one in between.
+    async fn leave_mark(&self, who: &Principal, own: Option<&Shared>) -> Result<()> {
+        if let Some((own, guard)) = own.and_then(|own| own.guard_of(who).map(|guard| (own, guard))) {
+            if let Some(version) = self.leave_mark_after(&guard).await? {
+                own.move_guard(&guard, version);
+                return Ok(());
+            }
+        }
+        self.told(None, self.write_mark(who, WriteMode::Overwrite).await).map(drop)
+    }
+
+    /// `None`, and no mark, if the last one is not the one that the guard knows.
+    async fn leave_mark_after(&self, guard: &Guard) -> Result<Option<Version>> {
+        let mode = match &guard.generation {
+            known if !self.0.capabilities.conditional_write.is_supported() => {
+                if self.generation(&guard.who).await? != *known {
+                    return Ok(None);
+                }
+                WriteMode::Overwrite
+            }
+            Some(version) => WriteMode::Update(version.clone()),
+            None => WriteMode::Create,
+        };
+        match self.write_mark(&guard.who, mode).await {
+            Err(error) if error.is_conflict() => Ok(None),
+            left => self.told(None, left).map(Some),
+        }
+    }
+
+    async fn write_mark(&self, who: &Principal, mode: WriteMode) -> Result<Version> {
         let now = self.now();
-        let mark =
-            Record::new(Meta::new(now, now.saturating_add(MARK_LIFETIME)).into_retired(None), Vec::new());
-        let left = self.0.store.write(&self.mark_key(who), mark, WriteMode::Overwrite).await;
-        self.told(None, left).map(drop)
+        let meta = Meta::new(now, now.saturating_add(MARK_LIFETIME)).into_retired(None);
+        self.0.store.write(&self.mark_key(who), Record::new(meta, Vec::new()), mode).await
     }
 
     /// Which "end all" was the last one for a principal; each has a version that was never there before.

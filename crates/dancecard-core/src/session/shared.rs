@@ -9,7 +9,7 @@ use super::state::{Guard, Place, State};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::RecordKey;
 use crate::manager::{SessionManager, Tokens, locate_hooked};
-use crate::record::Principal;
+use crate::record::{Principal, Version};
 
 pub(crate) struct Shared {
     pub(crate) manager: SessionManager,
@@ -78,6 +78,20 @@ impl Shared {
         let generation = self.manager.generation(&who).await?;
         self.state().guard = Some(Arc::new(Guard { who, generation, since }));
         Ok(())
+    }
+
+    /// What was noted for a sign-in of this principal.
+    pub(crate) fn guard_of(&self, who: &Principal) -> Option<Arc<Guard>> {
+        self.state().guard.clone().filter(|guard| guard.who == *who)
+    }
+
+    /// The request has left a mark of its own, as the first one after that which the guard knows.
+    pub(crate) fn move_guard(&self, from: &Arc<Guard>, to: Version) {
+        let mut state = self.state();
+        if state.guard.as_ref().is_some_and(|guard| Arc::ptr_eq(guard, from)) {
+            let Guard { who, since, .. } = &**from;
+            state.guard = Some(Arc::new(Guard { who: who.clone(), generation: Some(to), since: *since }));
+        }
     }
 
     /// Reads a key with `read`, loading first if what it holds is not known.

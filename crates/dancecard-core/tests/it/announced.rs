@@ -1,12 +1,12 @@
 //! Sign-ins that are announced before the password is checked.
 
-use dancecard_core::{Outcome, Principal, Result, TokenAction};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::house::{Browser, House};
+use dancecard_core::{Outcome, Policy, Result, Store as _, Support, TokenAction};
 
-fn ada() -> Principal {
-    "ada".into()
-}
+use crate::house::{Browser, House, ada, at_once};
+use crate::probe::Probe;
 
 /// Someone checks an old password; meanwhile it is changed, and everyone is signed out.
 #[tokio::test]
@@ -78,5 +78,53 @@ async fn an_announcement_alone_changes_nothing() -> Result<()> {
     session.begin_sign_in("ada").await?;
     assert_eq!(house.manager.commit(&session).await?.outcome, Outcome::Unchanged);
     assert_eq!(house.live().await, 0);
+    Ok(())
+}
+
+/// A password is changed: the handler ends the other sessions itself, which is no reason to undo its own sign-in.
+#[tokio::test]
+async fn ones_own_sign_out_of_others_leaves_the_sign_in() -> Result<()> {
+    for store in [
+        Probe::new(),
+        Probe::with(Probe::new().memory().capabilities().with_conditional_write(Support::None)),
+    ] {
+        let house = House::over(store, Policy::default());
+        let (other, mut mine) = (house.member("ada").await?, Browser::default());
+        for _ in 0..2 {
+            let session = mine.open(&house);
+            session.begin_sign_in("ada").await?;
+            session.sign_in("ada")?;
+            session.sign_out_others().await?;
+            let committed = mine.finish(&house, &session).await?;
+            assert!(matches!(committed.outcome, Outcome::Created | Outcome::Rotated), "{committed:?}");
+        }
+        assert_eq!(mine.open(&house).principal().await?, Some(ada()));
+        assert_eq!(other.open(&house).principal().await?, None);
+    }
+    Ok(())
+}
+
+/// Wherever somebody else's "end all" gets in between, the sign-in is undone all the same.
+#[tokio::test]
+async fn ones_own_sign_out_of_others_hides_no_end_of_all() -> Result<()> {
+    for call in 0.. {
+        let house = House::new();
+        let session = Browser::default().open(&house);
+        session.begin_sign_in("ada").await?;
+        session.sign_in("ada")?;
+        house.store.calls();
+        let (other, done) = (house.clone(), Arc::new(AtomicBool::new(false)));
+        let flag = done.clone();
+        house.store.before(call, move || {
+            flag.store(true, Ordering::SeqCst);
+            at_once(other.manager.end_all(&ada())).expect("they end");
+        });
+        session.sign_out_others().await?;
+        if !done.load(Ordering::SeqCst) {
+            break;
+        }
+        assert_eq!(house.manager.commit(&session).await?.outcome, Outcome::Undone, "call {call}");
+        assert_eq!(house.live().await, 0, "call {call}");
+    }
     Ok(())
 }
