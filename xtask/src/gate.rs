@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::steps::Step;
 use crate::summary::{Row, Tally};
-use crate::{packages, process};
+use crate::{packages, process, programs};
 
 /// What the steps of one run share.
 pub(crate) struct Gate {
@@ -52,6 +52,32 @@ impl Gate {
         let mut command = process::cargo(&self.root, &["test", "--no-fail-fast"]);
         command.args(words).env(packages::REQUIRE, packages::required(self.ci));
         process::watch(command, |line| self.tally.line(line))?;
+        self.ran_since(before)
+    }
+
+    /// Does the same with the test programs alone, several at once.
+    ///
+    /// # Errors
+    /// When a test fails, or none ran where some must.
+    pub(crate) fn programs(&mut self, words: &[&str]) -> Result<String> {
+        let before = self.tally.ran();
+        let programs = programs::build(&self.root, words)?;
+        let at_once = std::thread::available_parallelism()?.get() + 1;
+        let variables = [(packages::REQUIRE, packages::required(self.ci))];
+        let mut bad = Vec::new();
+        programs::run(programs, at_once, &variables, |program, well, said| {
+            println!("\n     {}, of {}\n{}", program.heading, program.package, said.trim_end());
+            self.tally.program(&program.package, &program.heading, said);
+            if !well {
+                self.tally.line(&format!("error: test failed, to rerun pass `{}`", program.rerun));
+                bad.push(program.rerun.clone());
+            }
+        })?;
+        anyhow::ensure!(bad.is_empty(), "`cargo test {}` fails", bad.join("`, `cargo test "));
+        self.ran_since(before)
+    }
+
+    fn ran_since(&self, before: u64) -> Result<String> {
         let ran = self.tally.ran() - before;
         anyhow::ensure!(ran > 0 || !self.ci, "no test ran");
         Ok(format!("{ran} tests"))

@@ -6,6 +6,7 @@ mod licences;
 mod metadata;
 mod packages;
 mod process;
+mod programs;
 mod services;
 mod steps;
 mod summary;

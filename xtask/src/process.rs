@@ -80,16 +80,33 @@ pub(crate) fn run(mut command: Command) -> Result<()> {
 ///
 /// # Errors
 /// When it can't be started or does not end well.
-pub(crate) fn watch(mut command: Command, mut line: impl FnMut(&str)) -> Result<()> {
+pub(crate) fn watch(command: Command, mut line: impl FnMut(&str)) -> Result<()> {
     announce(&command);
     let shown = shown(&command);
+    let status = spawn(command, &mut |bytes| echo(bytes, &mut line))?;
+    if status.success() { Ok(()) } else { bail!("`{shown}` ended with {status}") }
+}
+
+/// Runs a command out of sight, and returns how it ended and what it said on either stream, in order.
+///
+/// # Errors
+/// When it can't be started.
+pub(crate) fn gather(command: Command) -> Result<(ExitStatus, String)> {
+    let mut said = Vec::new();
+    let status = spawn(command, &mut |bytes| {
+        said.extend_from_slice(bytes);
+        Ok(())
+    })?;
+    Ok((status, String::from_utf8_lossy(&said).into_owned()))
+}
+
+fn spawn(mut command: Command, line: &mut impl FnMut(&[u8]) -> Result<()>) -> Result<ExitStatus> {
     let (reader, writer) = pipe()?;
     command.stdout(writer.try_clone()?).stderr(writer);
-    let child = command.spawn().with_context(|| format!("can't start `{shown}`"))?;
+    let child = command.spawn().with_context(|| format!("can't start `{}`", shown(&command)))?;
     // The command still holds the writing ends, and the streams would seem open for ever.
     drop(command);
-    let status = follow(child, reader, &mut line)?;
-    if status.success() { Ok(()) } else { bail!("`{shown}` ended with {status}") }
+    follow(child, reader, line)
 }
 
 enum Event {
@@ -97,7 +114,11 @@ enum Event {
     Ended(std::io::Result<ExitStatus>),
 }
 
-fn follow(mut child: Child, reader: PipeReader, line: &mut impl FnMut(&str)) -> Result<ExitStatus> {
+fn follow(
+    mut child: Child,
+    reader: PipeReader,
+    line: &mut impl FnMut(&[u8]) -> Result<()>,
+) -> Result<ExitStatus> {
     let (lines, events) = channel();
     let end = lines.clone();
     // Neither thread is joined: the first may wait for a stream that never ends.
@@ -106,7 +127,7 @@ fn follow(mut child: Child, reader: PipeReader, line: &mut impl FnMut(&str)) -> 
     let mut status = None;
     loop {
         match next(&events, status.is_some()) {
-            Ok(Event::Line(bytes)) => echo(&bytes, line)?,
+            Ok(Event::Line(bytes)) => line(&bytes)?,
             Ok(Event::Ended(ended)) => status = Some(ended?),
             Err(RecvTimeoutError::Disconnected) => break,
             Err(RecvTimeoutError::Timeout) => {
@@ -173,6 +194,12 @@ mod tests {
         let mut lines = Vec::new();
         watch(shell("echo one; echo two >&2; printf three"), |line| lines.push(line.to_owned())).unwrap();
         assert_eq!(lines, ["one", "two", "three"]);
+    }
+
+    #[test]
+    fn what_is_gathered_comes_with_the_end() {
+        let (status, said) = gather(shell("echo one; echo two >&2; exit 3")).unwrap();
+        assert_eq!((status.code(), said.as_str()), (Some(3), "one\ntwo\n"));
     }
 
     #[test]

@@ -50,7 +50,9 @@ fn clippy(gate: &mut Gate) -> Result<String> {
 }
 
 fn tests(gate: &mut Gate) -> Result<String> {
-    let note = gate.tests(&["--workspace", "--all-features"])?;
+    let programs = gate.programs(&["--workspace", "--all-features"]);
+    let documented = gate.tests(&["--workspace", "--all-features", "--doc"]);
+    let note = format!("{}, {} in the documentation", programs?, documented?);
     let metadata = Metadata::of_workspace(&gate.root)?;
     let seen = gate.tally.documented();
     let missing: Vec<_> = metadata.libraries().filter(|name| !seen.contains(name)).collect();

@@ -40,6 +40,13 @@ enum Reported {
 }
 
 impl Tally {
+    /// Takes in all that a test program of that package said.
+    pub(crate) fn program(&mut self, package: &str, heading: &str, said: &str) {
+        package.clone_into(&mut self.package);
+        self.line(heading);
+        said.lines().for_each(|line| self.line(line));
+    }
+
     /// Takes in one line of output.
     pub(crate) fn line(&mut self, line: &str) {
         let line = colourless(line);
@@ -293,6 +300,17 @@ test result: ok. 1 passed; 0 failed; 3 ignored; 0 measured; 0 filtered out; fini
                 "dancecard_testkit (tests/it/main.rs): sqlite::list: no reason given",
             ]
         );
+    }
+
+    #[test]
+    fn a_program_by_itself_is_of_its_package() {
+        let mut tally = Tally::default();
+        tally.program(
+            "other",
+            "Running tests/it/main.rs (it-0)",
+            "test a ... FAILED\ntest result: FAILED. 0 passed; 1 failed",
+        );
+        assert_eq!(tally.failures(), ["other (tests/it/main.rs): a"]);
     }
 
     #[test]
