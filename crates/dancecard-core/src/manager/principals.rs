@@ -215,6 +215,17 @@ impl SessionManager {
         RecordKey::new(&hash.finalize())
     }
 
+    pub(super) fn refuses_new(&self) -> bool {
+        matches!(self.0.policy.max_sessions, Some((_, AtLimit::RefuseNew)))
+    }
+
+    /// Whether one more session would be one too many, when that of the browser itself is given up for it.
+    pub(super) async fn is_full(&self, who: &Principal, own: Option<&RecordKey>) -> Result<bool> {
+        let Some((limit, _)) = self.0.policy.max_sessions else { return Ok(false) };
+        let entries = self.living_of(who).await?;
+        Ok(entries.iter().filter(|entry| Some(&entry.key) != own).count() >= limit)
+    }
+
     /// Applies the limit of sessions per principal after a sign-in; `false` when the new session is the one that goes.
     ///
     /// All sign-ins count the same list in the same order, so that of several at once the right ones stay.

@@ -206,6 +206,11 @@ impl State {
         self.forget_changes();
     }
 
+    /// A sign-in was refused before anything was done for it.
+    pub(crate) fn leave_refused(&mut self) {
+        self.forget_changes();
+    }
+
     /// Another request got in first, and this is what it left. If it was a new id, the one that this request was about
     /// to send is out of date.
     pub(crate) fn go_to(&mut self, place: Place, from: &RecordKey) {

@@ -131,6 +131,61 @@ async fn a_new_session_is_refused() -> Result<()> {
     Ok(())
 }
 
+/// Refused is not signed out: the visitor goes on as before, in the same request too.
+#[tokio::test]
+async fn a_visitor_whose_sign_in_is_refused_keeps_the_session() -> Result<()> {
+    let house = limited(1, AtLimit::RefuseNew);
+    let first = house.member("ada").await?;
+    let mut visitor = house.visitor("cart").await?;
+    let own = visitor.key();
+    let session = visitor.open(&house);
+    session.sign_in("ada")?;
+    assert_eq!(session.save().await.unwrap_err().kind(), ErrorKind::Refused);
+    session.set("told", 1)?;
+    assert_eq!(visitor.finish(&house, &session).await?.outcome, Outcome::Updated);
+
+    let session = visitor.open(&house);
+    session.sign_in("ada")?;
+    assert_eq!(visitor.finish(&house, &session).await?.outcome, Outcome::Undone);
+    assert_eq!(visitor.key(), own);
+    assert_eq!(visitor.sees(&house, "cart").await?, Some(1));
+    assert_eq!(visitor.sees(&house, "told").await?, Some(1));
+    assert_eq!(visitor.open(&house).principal().await?, None);
+    assert!(signed_in(&house, &first).await?);
+    assert_eq!(house.live().await, 2);
+    Ok(())
+}
+
+/// What an earlier save of the same request began is told to the browser, though the sign-in is refused.
+#[tokio::test]
+async fn a_refused_sign_in_leaves_what_was_saved_before_it() -> Result<()> {
+    let house = limited(1, AtLimit::RefuseNew);
+    house.member("ada").await?;
+    let mut visitor = Browser::default();
+    let session = visitor.open(&house);
+    session.set("cart", 1)?;
+    session.save().await?;
+    session.sign_in("ada")?;
+    assert_eq!(visitor.finish(&house, &session).await?.outcome, Outcome::Undone);
+    assert_eq!(visitor.sees(&house, "cart").await?, Some(1));
+    Ok(())
+}
+
+/// Only who refuses pays for looking first.
+#[tokio::test]
+async fn a_limit_costs_one_list_and_a_refusal_two() -> Result<()> {
+    for (at_limit, lists) in [(AtLimit::EndOldest, 1), (AtLimit::EndIdlest, 1), (AtLimit::RefuseNew, 2)] {
+        let house = limited(2, at_limit);
+        let session = Browser::default().open(&house);
+        session.sign_in("ada")?;
+        house.manager.commit(&session).await?;
+        let calls = house.store.calls();
+        assert_eq!(calls.iter().filter(|call| **call == "list").count(), lists, "{at_limit:?}: {calls:?}");
+        assert_eq!(calls.len(), 3 + lists, "{at_limit:?}: {calls:?}");
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn signing_in_again_in_the_same_browser_is_no_new_session() -> Result<()> {
     for at_limit in [AtLimit::EndOldest, AtLimit::EndIdlest, AtLimit::RefuseNew] {

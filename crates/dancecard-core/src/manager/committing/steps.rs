@@ -206,6 +206,9 @@ impl Run<'_> {
 
     async fn create(&self, step: &mut Step) -> Result<Outcome> {
         self.refuse_without_response()?;
+        if self.is_over_limit(step).await? {
+            return self.refuse_sign_in(step);
+        }
         let (arrival, record) = self.depart(step)?;
         let written = self.manager.0.store.write(&arrival.key, record, WriteMode::Create).await;
         if written.as_ref().is_err_and(|error| error.retry() == Retry::Unknown) {
@@ -230,6 +233,9 @@ impl Run<'_> {
 
     async fn rotate(&self, step: &mut Step, grace: Duration, event: EventKind) -> Result<Outcome> {
         self.refuse_without_response()?;
+        if self.is_over_limit(step).await? {
+            return self.refuse_sign_in(step);
+        }
         let (arrival, record) = self.depart(step)?;
         let replaced = self.replace(step, &arrival.key, record, grace).await;
         let version = self.manager.told(Some(&arrival.key), replaced)?;
@@ -270,6 +276,26 @@ impl Run<'_> {
         }
         Err(Error::new(ErrorKind::Sealed, "change id")
             .with_detail("this connection has already had its response"))
+    }
+
+    /// Whether the limit refuses a sign-in before anything is written for it. Several at once may all pass here, and are
+    /// judged once they are stored.
+    async fn is_over_limit(&self, step: &Step) -> Result<bool> {
+        match &step.guard {
+            Some(guard) if self.manager.refuses_new() => {
+                let own = step.old.as_ref().map(|(key, _)| key);
+                Box::pin(self.manager.is_full(&guard.who, own)).await
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// The visitor goes on as before; what was asked for together with the sign-in is given up with it.
+    fn refuse_sign_in(&self, step: &Step) -> Result<Outcome> {
+        let old = step.old.as_ref().map(|(key, _)| key);
+        self.manager.tell(EventKind::SignInUndone, old.or(step.new.as_ref().map(|new| &new.1)));
+        self.settle(step.wishes, Outcome::Undone, State::leave_refused);
+        self.unless_saving(Outcome::Undone, ErrorKind::Refused)
     }
 
     /// Makes the new id the session's, unless the sign-in that made it was overtaken.
