@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::SessionManager;
 use crate::clock::Timestamp;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::RecordKey;
 use crate::policy::AtLimit;
 use crate::record::{Entry, Meta, Principal, Record, Version};
@@ -36,7 +36,8 @@ impl SessionManager {
         self.living(query)
     }
 
-    /// The live sessions of a principal, in the order in which they began: a device list.
+    /// The live sessions of a principal, in the order in which they began: a device list. One that can't be read is left
+    /// out, and the observer is told.
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) when the engine has no principal index.
@@ -53,7 +54,11 @@ impl SessionManager {
         let mut found = Vec::new();
         let mut entries = self.living(ListQuery::of(who.clone()));
         while let Some(entry) = next(&mut entries).await {
-            found.push(entry?);
+            match entry {
+                // Of the others it is known that they are there.
+                Err(error) if error.kind() == ErrorKind::Corrupt => {}
+                entry => found.push(entry?),
+            }
         }
         found.sort_by(|a, b| (a.meta.created_at(), &a.key).cmp(&(b.meta.created_at(), &b.key)));
         Ok(found)
@@ -74,7 +79,8 @@ impl SessionManager {
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) when the engine has no principal index;
-    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable), and then some may live.
+    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable), or [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) for
+    /// one that can't be read, and then some may live; all others have ended.
     #[doc(alias("revoke_all", "sign_out_everywhere"))]
     pub async fn end_all(&self, who: &Principal) -> Result<usize> {
         self.end_others(who, None).await
@@ -95,32 +101,42 @@ impl SessionManager {
         keep: Option<&RecordKey>,
         own: Option<&Shared>,
     ) -> Result<usize> {
-        let mut total = self.end_listed(who, keep).await?;
-        self.leave_mark(who, own).await?;
+        let mut sweep = Sweep::default();
+        self.end_listed(who, keep, &mut sweep).await;
+        sweep.note(self.leave_mark(who, own).await);
         // Whoever had stored a session before the mark is listed now; whoever had only begun to, finds the mark.
         for _ in 0..MAX_ROUNDS {
-            match self.end_listed(who, keep).await? {
-                0 => break,
-                ended => total += ended,
+            let before = sweep.ended;
+            self.end_listed(who, keep, &mut sweep).await;
+            if sweep.ended == before {
+                break;
             }
         }
-        Ok(total)
+        sweep.error.map_or(Ok(sweep.ended), Err)
     }
 
-    /// Ends also what has expired: a slower request may be about to use it once more. That is not counted.
-    async fn end_listed(&self, who: &Principal, keep: Option<&RecordKey>) -> Result<usize> {
-        let mut entries = Vec::new();
-        let mut listed = self.0.store.list(ListQuery::of(who.clone()));
-        while let Some(entry) = next(&mut listed).await {
-            entries.extend(Some(self.told(None, entry)?).filter(|entry| !entry.meta.is_retired()));
-        }
-        let keep = self.kept(keep, &entries).await?;
-        let (mut ended, now) = (0, self.now());
+    /// Ends also what has expired: a slower request may be about to use it once more. That is not counted. What can't be
+    /// read or ended keeps none of the others alive.
+    async fn end_listed(&self, who: &Principal, keep: Option<&RecordKey>, sweep: &mut Sweep) {
+        let entries = self.listed_of(who, sweep).await;
+        let Some(keep) = sweep.note(self.kept(keep, &entries).await) else { return };
+        let now = self.now();
         for entry in entries.iter().filter(|entry| keep.as_ref() != Some(&entry.key)) {
-            let did = self.end_from(&entry.key, Some(entry.version.clone()), Some(who)).await?;
-            ended += usize::from(did && !entry.meta.is_expired(now));
+            let did = self.end_from(&entry.key, Some(entry.version.clone()), Some(who)).await;
+            let did = sweep.note(did).unwrap_or(false);
+            sweep.ended += usize::from(did && !entry.meta.is_expired(now));
         }
-        Ok(ended)
+    }
+
+    /// What can be read of the list.
+    async fn listed_of(&self, who: &Principal, sweep: &mut Sweep) -> Vec<Entry> {
+        let (mut entries, mut goes_on) = (Vec::new(), true);
+        let mut listed = self.0.store.list(ListQuery::of(who.clone()));
+        while goes_on && let Some(entry) = next(&mut listed).await {
+            goes_on = entry.as_ref().err().is_none_or(|error| error.kind() == ErrorKind::Corrupt);
+            entries.extend(sweep.note(self.told(None, entry)).filter(|entry| !entry.meta.is_retired()));
+        }
+        entries
     }
 
     /// The session to keep, where it is now: it may have got a new id since.
@@ -250,6 +266,20 @@ impl SessionManager {
     }
 }
 
+/// What an "end all" has come to so far.
+#[derive(Default)]
+struct Sweep {
+    ended: usize,
+    /// The first one.
+    error: Option<Error>,
+}
+
+impl Sweep {
+    fn note<T>(&mut self, result: Result<T>) -> Option<T> {
+        result.map_err(|error| self.error.get_or_insert(error)).ok()
+    }
+}
+
 /// Leaves out what has expired, and the markers of what has ended.
 struct Living<'a> {
     entries: BoxStream<'a, Result<Entry>>,
@@ -268,6 +298,7 @@ impl Stream for Living<'_> {
                     let meta = self.manager.unscoped_meta(entry.meta);
                     return Poll::Ready(Some(Ok(Entry { meta, ..entry })));
                 }
+                Poll::Ready(Some(failed)) => return Poll::Ready(Some(self.manager.told(None, failed))),
                 other => return other,
             }
         }

@@ -16,6 +16,8 @@ mod committing;
 #[cfg(test)]
 mod conflicts;
 #[cfg(test)]
+mod damaged;
+#[cfg(test)]
 mod ending;
 #[cfg(test)]
 mod ending_all;

@@ -5,7 +5,7 @@ use dancecard_core::{
 };
 
 use crate::house::{Browser, House, at_once};
-use crate::probe::{Probe, When};
+use crate::probe::Probe;
 
 fn ada() -> Principal {
     Principal::from("ada")
@@ -259,10 +259,11 @@ async fn an_engine_without_an_index_still_signs_in() -> Result<()> {
 async fn a_list_that_fails_ends_nothing_and_says_so() -> Result<()> {
     let house = House::new();
     let browser = house.member("ada").await?;
-    house.store.fail(0, When::Before);
+    house.store.go_down();
     assert!(house.manager.end_all(&ada()).await.unwrap_err().is_unavailable());
+    assert_eq!(house.store.calls(), ["list", "overwrite", "list"]);
     assert!(signed_in(&house, &browser).await?);
-    assert_eq!(house.events.count(EventKind::StoreError), 1);
+    assert_eq!(house.events.count(EventKind::StoreError), 3);
     Ok(())
 }
 

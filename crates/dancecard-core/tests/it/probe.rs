@@ -1,5 +1,6 @@
 //! A store that counts, fails when told to, and lets a test step in between two calls.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ struct Inner {
     store: MemoryStore,
     capabilities: Capabilities,
     plan: Mutex<Plan>,
+    damage: Damage,
 }
 
 #[derive(Default)]
@@ -27,6 +29,9 @@ struct Plan {
     hangs: Vec<(usize, When)>,
     gives_way: bool,
 }
+
+/// The keys of records that can't be read.
+type Damage = Mutex<BTreeSet<RecordKey>>;
 
 type Interlude = Box<dyn FnOnce() + Send>;
 
@@ -57,8 +62,8 @@ impl Probe {
     }
 
     pub(crate) fn with(capabilities: Capabilities) -> Self {
-        let plan = Mutex::default();
-        Self(Arc::new(Inner { store: MemoryStore::new(), capabilities, plan }))
+        let (plan, damage) = (Mutex::default(), Damage::default());
+        Self(Arc::new(Inner { store: MemoryStore::new(), capabilities, plan, damage }))
     }
 
     /// What is really stored.
@@ -83,6 +88,11 @@ impl Probe {
     /// Fails every call of the next many.
     pub(crate) fn go_down(&self) {
         (0..64).for_each(|call| self.fail(call, When::Before));
+    }
+
+    /// Makes a record unreadable, one by one and in lists.
+    pub(crate) fn damage(&self, key: &RecordKey) {
+        self.0.damage.lock().insert(key.clone());
     }
 
     /// Lets other tasks run before and after every call.
@@ -169,7 +179,8 @@ impl Store for Probe {
     }
 
     async fn load(&self, key: &RecordKey) -> Result<Option<Versioned>> {
-        self.run("load", self.0.store.load(key)).await
+        let found = self.run("load", self.0.store.load(key)).await?;
+        if self.0.damage.lock().contains(key) { Err(damaged("load")) } else { Ok(found) }
     }
 
     async fn write(&self, key: &RecordKey, record: Record, mode: WriteMode) -> Result<Version> {
@@ -198,12 +209,37 @@ impl Store for Probe {
         let able = if query.principal.is_some() { capabilities.principal_index } else { capabilities.list };
         match self.can(able, "list").and_then(|()| self.enter("list")) {
             Err(error) | Ok(Some(error)) => Box::pin(Failing(Some(error))),
-            Ok(None) => self.0.store.list(query),
+            Ok(None) => Box::pin(Damaged { entries: self.0.store.list(query), damage: &self.0.damage }),
         }
     }
 
     async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<usize> {
         self.run("purge", self.0.store.purge_expired(now, limit)).await
+    }
+}
+
+fn damaged(name: &'static str) -> Error {
+    Error::new(ErrorKind::Corrupt, name).with_engine("probe")
+}
+
+struct Damaged<'a> {
+    entries: BoxStream<'a, Result<Entry>>,
+    damage: &'a Damage,
+}
+
+impl futures_core::Stream for Damaged<'_> {
+    type Item = Result<Entry>;
+
+    fn poll_next(
+        mut self: std::pin::Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Self::Item>> {
+        let polled = self.entries.as_mut().poll_next(context);
+        let is_damaged = |entry: &Entry| self.damage.lock().contains(&entry.key);
+        polled.map(|item| match item? {
+            Ok(entry) if is_damaged(&entry) => Some(Err(damaged("list"))),
+            item => Some(item),
+        })
     }
 }
 
