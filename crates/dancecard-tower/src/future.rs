@@ -27,26 +27,26 @@ pin_project! {
     pub struct ResponseFuture<I, B, E, F> {
         #[pin]
         inner: I,
-        exchange: Option<Exchange>,
-        settings: Arc<Settings<F>>,
+        open: Option<(Exchange, Arc<Settings<F>>)>,
         finishing: Option<Finishing<B, E>>,
     }
 }
 
 impl<I, B, E, F> ResponseFuture<I, B, E, F> {
     pub(crate) fn finishing(inner: I, exchange: Exchange, settings: Arc<Settings<F>>) -> Self {
-        Self { inner, exchange: Some(exchange), settings, finishing: None }
+        Self { inner, open: Some((exchange, settings)), finishing: None }
     }
 
     /// Another layer has this session in hand.
-    pub(crate) fn passing(inner: I, settings: Arc<Settings<F>>) -> Self {
-        Self { inner, exchange: None, settings, finishing: None }
+    pub(crate) fn passing(inner: I) -> Self {
+        Self { inner, open: None, finishing: None }
     }
 }
 
 impl<I, B, E, F> std::fmt::Debug for ResponseFuture<I, B, E, F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ResponseFuture").field("exchange", &self.exchange).finish_non_exhaustive()
+        let exchange = self.open.as_ref().map(|(exchange, _)| exchange);
+        f.debug_struct("ResponseFuture").field("exchange", &exchange).finish_non_exhaustive()
     }
 }
 
@@ -65,12 +65,12 @@ where
             return finishing.as_mut().poll(context);
         }
         let mut result = ready!(this.inner.poll(context));
-        let Some(exchange) = this.exchange.take() else { return Poll::Ready(result) };
+        let Some((exchange, settings)) = this.open.take() else { return Poll::Ready(result) };
         let done = match &mut result {
             Ok(response) => {
                 // What is stored is decided by what the handler said, not by how the application puts it.
                 let status = response.status().as_u16();
-                answer(response, &this.settings.failure);
+                answer(response, &settings.failure);
                 exchange.finish_now(status, response.headers_mut())
             }
             Err(_) => exchange.finish_now(FAILED, &mut HeaderMap::new()),
@@ -78,7 +78,7 @@ where
         if done {
             return Poll::Ready(result);
         }
-        let finishing = this.finishing.insert(Box::pin(finish(exchange, result, this.settings.clone())));
+        let finishing = this.finishing.insert(Box::pin(finish(exchange, result, settings)));
         finishing.as_mut().poll(context)
     }
 }
@@ -101,10 +101,12 @@ where
         Err(_) => none.insert(Box::<HeaderMap>::default()),
     };
     // A service that failed has told its caller so; what the session adds to that is the observer's.
-    match (exchange.finish_rest(headers).await, result) {
-        (Err(error), Ok(_)) => Ok(replacement(&exchange, error, &settings.failure)),
-        (_, result) => result,
+    if let Err(error) = exchange.finish_rest(headers).await
+        && let Ok(response) = &mut result
+    {
+        *response = replacement(&exchange, error, &settings.failure);
     }
+    result
 }
 
 fn replacement<B>(exchange: &Exchange, error: Error, failure: &impl FailureResponse<B>) -> Response<B> {

@@ -96,7 +96,7 @@ where
         let http = &self.settings.http;
         let slot = request.extensions().get::<Slot<M>>();
         if slot.is_some_and(|slot| slot.session.manager().is_same_as(http.manager())) {
-            return ResponseFuture::passing(self.inner.call(request), self.settings.clone());
+            return ResponseFuture::passing(self.inner.call(request));
         }
         let address = (self.settings.address)(request.extensions());
         let exchange = http.begin_from(request.headers(), address);
