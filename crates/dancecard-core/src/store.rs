@@ -113,22 +113,7 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         new: &RecordKey,
         record: Record,
     ) -> impl Future<Output = Result<Version>> + Send {
-        async move {
-            let version = match self.write(new, record, WriteMode::Create).await {
-                Ok(version) => version,
-                Err(error) => return Err(take_back(self, new, error).await),
-            };
-            match self.write(old, retired, WriteMode::Update(expected.clone())).await {
-                Ok(_) => Ok(version),
-                Err(error) if error.retry() == Retry::Unknown && has_moved(self, old, new).await => {
-                    Ok(version)
-                }
-                Err(error) => {
-                    self.delete(new).await?;
-                    Err(error)
-                }
-            }
-        }
+        replace_in_two(self, old, WriteMode::Update(expected.clone()), retired, new, record)
     }
 
     /// Moves the expiry of a record forward without touching its data. `false` when there is no record.
@@ -182,6 +167,29 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// The error of an operation that this engine does not have.
     fn unsupported(&self, operation: &'static str) -> Error {
         Error::new(ErrorKind::Unsupported, operation).with_engine(self.engine())
+    }
+}
+
+/// A replacement in two writes. The old record is retired on this condition, or without one where an engine has none.
+pub(crate) async fn replace_in_two(
+    store: &(impl Store + ?Sized),
+    old: &RecordKey,
+    mode: WriteMode,
+    retired: Record,
+    new: &RecordKey,
+    record: Record,
+) -> Result<Version> {
+    let version = match store.write(new, record, WriteMode::Create).await {
+        Ok(version) => version,
+        Err(error) => return Err(take_back(store, new, error).await),
+    };
+    match store.write(old, retired, mode).await {
+        Ok(_) => Ok(version),
+        Err(error) if error.retry() == Retry::Unknown && has_moved(store, old, new).await => Ok(version),
+        Err(error) => {
+            store.delete(new).await?;
+            Err(error)
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use dancecard_core::{EventKind, Outcome, Policy, Result, TokenAction};
 
 use crate::house::{Browser, House, at_once};
-use crate::probe::When;
+use crate::probe::{Probe, When};
 
 const INTERVAL: u64 = 600;
 const GRACE: u64 = 30;
@@ -316,6 +316,14 @@ async fn every_failure_leaves_one_session(make: fn() -> House, change: Change) -
 #[tokio::test]
 async fn a_failure_during_a_new_id_leaves_the_old_session() -> Result<()> {
     every_failure_leaves_one_session(House::new, |session| session.cycle_id()).await
+}
+
+/// Also where the two writes of a rotation have no conditions.
+#[tokio::test]
+async fn a_failure_on_an_engine_without_conditions_leaves_one_session() -> Result<()> {
+    let simple = || House::over(Probe::simple(), Policy::default());
+    every_failure_leaves_one_session(simple, |session| session.cycle_id()).await?;
+    every_failure_leaves_one_session(simple, |session| session.sign_in("ada")).await
 }
 
 /// Once the old id is gone, a sign-in that can't be checked is undone, and the visitor is left without a session.

@@ -11,7 +11,7 @@ use crate::observe::EventKind;
 use crate::plan::Plan;
 use crate::record::{Meta, Record, Version, Versioned};
 use crate::session::{Outgoing, Place, Shared, State};
-use crate::store::{Store, WriteMode};
+use crate::store::{Store, WriteMode, replace_in_two};
 
 /// What the handle keeps of a record that goes to the engine.
 enum Trace {
@@ -256,8 +256,7 @@ impl Run<'_> {
         if self.manager.0.capabilities.conditional_write.is_supported() {
             return store.replace(old, expected, retired, new, record).await;
         }
-        let version = store.write(new, record, WriteMode::Create).await?;
-        store.write(old, retired, WriteMode::Overwrite).await.map(|_| version)
+        replace_in_two(store, old, WriteMode::Overwrite, retired, new, record).await
     }
 
     fn depart(&self, step: &mut Step) -> Result<(Arrival, Record)> {
