@@ -245,7 +245,7 @@ impl SessionManager {
     /// [`ErrorKind::Unavailable`].
     #[doc(alias("gc", "cleanup", "clear_expired", "sweep"))]
     pub async fn purge_expired(&self, limit: usize) -> Result<usize> {
-        self.0.store.purge_expired(self.now(), limit).await
+        self.told(None, self.0.store.purge_expired(self.now(), limit).await)
     }
 
     /// The engine, behind its handle.

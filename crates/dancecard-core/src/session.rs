@@ -274,7 +274,8 @@ impl Session {
     /// A handle for a connection that outlives the response: a stream, server-sent events, a websocket.
     ///
     /// # Errors
-    /// [`ErrorKind::Ended`] when there is no stored session to hold on to: call [`Session::save`] first.
+    /// [`ErrorKind::Ended`] when there is no stored session to hold on to: call [`Session::save`] first. Also when the
+    /// client sent several tokens and the session was not read yet: which of them counts is not known before.
     #[doc(alias("websocket", "sse", "stream"))]
     pub fn live(&self) -> Result<LiveSession> {
         self.shared.mark_used();

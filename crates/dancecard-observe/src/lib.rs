@@ -11,6 +11,7 @@
 //! # }
 //! ```
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use dancecard_core::{Event, Observer};
@@ -49,6 +50,48 @@ impl Observers {
 
 impl Observer for Observers {
     fn on(&self, event: &Event<'_>) {
-        self.0.iter().for_each(|observer| observer.on(event));
+        for observer in &self.0 {
+            // One that breaks must not keep the others from hearing. The panic was reported already.
+            let _ = catch_unwind(AssertUnwindSafe(|| observer.on(event)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use dancecard_core::{MemoryStore, SessionManager};
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Clumsy;
+
+    impl Observer for Clumsy {
+        fn on(&self, _: &Event<'_>) {
+            std::panic::resume_unwind(Box::new("the observer is broken"));
+        }
+    }
+
+    #[derive(Debug, Clone, Default)]
+    struct Counter(Arc<AtomicUsize>);
+
+    impl Observer for Counter {
+        fn on(&self, _: &Event<'_>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[tokio::test]
+    async fn one_that_panics_keeps_no_other_from_hearing() -> dancecard_core::Result<()> {
+        let counter = Counter::default();
+        let observers = Observers::new().and(Clumsy).and(counter.clone());
+        let manager = SessionManager::new(MemoryStore::new()).with_observer(observers);
+        let session = manager.open([]);
+        session.set("a", 1)?;
+        manager.commit(&session).await?;
+        assert_eq!(counter.0.load(Ordering::Relaxed), 1);
+        Ok(())
     }
 }

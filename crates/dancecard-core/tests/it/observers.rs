@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use dancecard_core::{
-    Event, EventKind, Fingerprint, HookError, HookPoint, Hooks, Observer, Outcome, Policy, Result,
+    Event, EventKind, Fingerprint, HookError, HookPoint, Hooks, ListQuery, Observer, Outcome, Policy, Result,
 };
 use parking_lot::Mutex;
 
-use crate::house::{Browser, House, at_once, made_up};
+use crate::house::{Browser, House, ada, at_once, made_up};
 use crate::probe::When;
 
 /// Kind, session, engine, and whether there was an error.
@@ -107,8 +107,7 @@ async fn everything_that_can_happen_is_told() -> Result<()> {
     let failures = [EventKind::StoreError, EventKind::HookFailed];
     assert!(told.iter().all(|event| event.3 == failures.contains(&event.0)));
     // Without a session in it there is none to name.
-    let nameless = [EventKind::Malformed, EventKind::LateWriteDropped];
-    assert!(told.iter().all(|event| event.1.is_some() || nameless.contains(&event.0)));
+    assert!(told.iter().all(|event| event.1.is_some() || event.0 == EventKind::Malformed));
     Ok(())
 }
 
@@ -134,6 +133,19 @@ async fn a_fingerprint_stands_for_one_session_and_says_nothing_else() -> Result<
     let text = red.fingerprint(&one.key()).to_string();
     assert_eq!(text.len(), 8);
     assert!(!one.key().to_hex().contains(&text));
+    Ok(())
+}
+
+#[tokio::test]
+async fn failures_of_lists_and_purges_are_told() -> Result<()> {
+    let house = House::new();
+    house.store.go_down();
+    assert!(house.manager.sessions_of(&ada()).await.is_err());
+    assert!(house.manager.purge_expired(10).await.is_err());
+    let mut entries = house.manager.list(ListQuery::all());
+    let first = std::future::poll_fn(|context| entries.as_mut().poll_next(context)).await;
+    assert!(first.is_some_and(|entry| entry.is_err()));
+    assert_eq!(house.events.count(EventKind::StoreError), 3);
     Ok(())
 }
 

@@ -91,7 +91,9 @@ impl Run<'_> {
     }
 
     fn drop_write(&self, step: &Step) -> Result<Outcome> {
-        self.manager.tell(EventKind::LateWriteDropped, None);
+        let keys = self.shared.keys();
+        // Of several tokens it is not known any more which was the session's.
+        self.manager.tell(EventKind::LateWriteDropped, keys.first().filter(|_| keys.len() == 1));
         self.settle(step.wishes, Outcome::Dropped, |_| {});
         self.unless_saving(Outcome::Dropped, ErrorKind::Ended)
     }
