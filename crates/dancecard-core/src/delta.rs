@@ -99,8 +99,13 @@ impl Delta {
     }
 
     fn push_key(&mut self, key: &str) -> usize {
-        // One allocation that is large enough for most requests, instead of growing step by step.
-        self.text.reserve(key.len() + FIRST_RESERVE);
+        // One allocation that is large enough for most requests, instead of growing step by step. The first is had without
+        // the detour of growing nothing.
+        let room = key.len() + FIRST_RESERVE;
+        match self.text.capacity() {
+            0 => self.text = Vec::with_capacity(room),
+            _ => self.text.reserve(room),
+        }
         document::quote_into(&mut self.text, key);
         self.text.len()
     }
