@@ -51,7 +51,11 @@ const SERVICES: &[Service] = &[
         let url = set.url();
         Ok((set.into_members(), Some(url)))
     }),
-    ("s3", "s3", |ground| one(s3::start_on(ground))),
+    ("s3", "s3", |ground| {
+        let service = s3::start_on(ground)?;
+        let url = service.url();
+        Ok((service.into_members(), Some(url)))
+    }),
 ];
 
 fn one(started: Result<Running, Absent>) -> Result<(Vec<Running>, Option<String>), Absent> {
@@ -216,8 +220,7 @@ impl Process {
             "postgres" => Box::new(postgres::Postgres { options: postgres::Options::default() }),
             "mariadb" => Box::new(mariadb::MariaDb { options: mariadb::Options::default() }),
             "mongod" => Box::new(mongod::Mongod { options: mongod::Options::default() }),
-            "s3" => Box::new(s3::S3),
-            _ => return None,
+            kind => Box::new(s3::Part { role: s3::Role::of(kind)?, inner: None, needed: None }),
         })
     }
 

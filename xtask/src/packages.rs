@@ -75,8 +75,8 @@ const PACKAGES: &[Package] = &[
         "mongodb",
     ),
     server(
-        "moto",
-        Source::Python { requirements: "s3.txt", words: &["--no-deps"] },
+        "seaweedfs",
+        Source::Python { requirements: "s3.txt", words: &["--no-deps", "--require-hashes"] },
         servers::s3::check,
         "s3",
     ),

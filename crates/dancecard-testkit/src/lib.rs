@@ -36,7 +36,8 @@
 //!
 //! An adapter is whatever passes the suite in [`http`], whose front page says how to run it.
 //!
-//! `DANCECARD_TEST_SEED`, `DANCECARD_TEST_SEQUENCES` and `DANCECARD_TEST_OPERATIONS` vary what is random.
+//! `DANCECARD_TEST_SEED`, `DANCECARD_TEST_SEQUENCES` and `DANCECARD_TEST_OPERATIONS` vary what is random,
+//! `DANCECARD_TEST_RECORDS` how many records many are.
 
 pub mod http;
 pub mod interleave;

@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use dancecard_servers::{Absent, Running, Server, mongod_replica_set, redis_cluster, redis_sentinel};
+use dancecard_servers::{Absent, Running, Server, mongod_replica_set, redis_cluster, redis_sentinel, s3};
 use libtest_mimic::Failed;
 
-use crate::clients::{MONGOD, line, mongo, wire};
+use crate::clients::{MONGOD, S3, http, is_silent, line, mongo, wire};
 use crate::ensure;
+use crate::lives::is_process;
 
 /// A failover takes about two seconds. There is no event for it, so it is asked for again and again.
 fn soon<T>(mut ask: impl FnMut() -> Option<T>) -> Result<T, Failed> {
@@ -85,4 +86,28 @@ fn primary(set: &mongod_replica_set::ReplicaSet) -> Result<&Running, Failed> {
 fn is_member(server: &Server) -> Result<bool, Absent> {
     let answer = mongo(server, wire::Document::new().number("hello", 1)).unwrap_or_default();
     Ok(wire::is_true(&answer, "secondary") || wire::is_true(&answer, "isWritablePrimary"))
+}
+
+/// What is acknowledged survives a kill of all four programs, and of any one.
+pub(crate) fn s3() -> Result<(), Failed> {
+    let service = s3::start()?;
+    let gateway = service.members()[0];
+    ensure(http(gateway, "PUT /dancecard/key", "value")?.contains("AccessDenied"), "anybody may write")?;
+    (S3.write)(gateway)?;
+    service.pause();
+    ensure(is_silent(gateway, b"GET / HTTP/1.1\r\n\r\n")?, "it answers while it is paused")?;
+    service.resume();
+    ensure((S3.read)(gateway)?, "it lost what it was given")?;
+    for _ in 0..2 {
+        service.kill();
+        ensure(service.members().iter().all(|member| member.pid().is_none()), "it survived a kill")?;
+        service.restart()?;
+        ensure((S3.read)(gateway)?, "it lost what it was given")?;
+        (S3.write)(gateway)?;
+    }
+    let pids: Vec<_> = service.members().iter().filter_map(|member| member.pid()).collect();
+    let folders: Vec<_> = service.members().iter().map(|member| member.folder().to_owned()).collect();
+    drop(service);
+    ensure(pids.len() == 4 && !pids.into_iter().any(is_process), "it outlived its owner")?;
+    ensure(!folders.iter().any(|folder| folder.exists()), "a folder outlived its owner")
 }

@@ -27,7 +27,7 @@ const CASES: &[(&str, Check, Case)] = &[
     ("postgres::life", postgres::check, || lives::life(postgres::start()?, clients::POSTGRES)),
     ("mariadb::life", mariadb::check, || lives::life(mariadb::start()?, clients::MARIADB)),
     ("mongod::life", mongod::check, || lives::life(mongod::start()?, clients::MONGOD)),
-    ("s3::life", s3::check, || lives::life(s3::start()?, clients::S3)),
+    ("s3::life", s3::check, groups::s3),
     ("redis::secrets", redis::check, secrets::redis),
     ("postgres::secrets", postgres::check, secrets::postgres),
     ("mariadb::secrets", mariadb::check, secrets::mariadb),

@@ -23,7 +23,7 @@ pub(crate) fn none_stays(server: &str) -> Result<(), Failed> {
     let (pid, folder) = (next()?.parse::<u32>()?, next()?);
     let family: Vec<u32> = next()?.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
     ensure(is_process(pid) && Path::new(&folder).exists(), "it does not even run")?;
-    ensure(server != "postgres" || family.len() > 1, "PostgreSQL has no children")?;
+    ensure(server != "postgres" || family.len() > 2, "PostgreSQL has no children")?;
     owner.kill()?;
     owner.wait()?;
     ensure(soon(|| !is_process(pid)), "the server stayed")?;
@@ -48,10 +48,12 @@ pub(crate) fn start_and_wait(server: &str) -> ExitCode {
     let name = server.to_owned();
     let started = std::thread::spawn(move || start(&name)).join();
     let Ok(Ok(running)) = started else { return ExitCode::FAILURE };
+    let Some(first) = running.first() else { return ExitCode::FAILURE };
     // Where its children can't even notice.
-    running.pause();
-    let pid = running.pid().unwrap_or_default();
-    println!("{pid}\n{}\n{}", running.folder().display(), children(pid));
+    running.iter().for_each(|server| server.pause());
+    let pids: Vec<u32> = running.iter().filter_map(|server| server.pid()).collect();
+    let family = pids.iter().map(|pid| format!("{pid} {}", children(*pid))).collect::<Vec<_>>().join(" ");
+    println!("{}\n{}\n{family}", first.pid().unwrap_or_default(), first.folder().display());
     let _ = io::stdin().read(&mut [0]);
     ExitCode::FAILURE
 }
@@ -61,13 +63,14 @@ fn children(pid: u32) -> String {
     std::fs::read_to_string(path).unwrap_or_default().trim().to_owned()
 }
 
-fn start(server: &str) -> Result<Running, Absent> {
-    match server {
+fn start(server: &str) -> Result<Vec<Running>, Absent> {
+    let one = match server {
         "memcached" => memcached::start(),
         "postgres" => postgres::start(),
         "mariadb" => mariadb::start(),
         "mongod" => mongod::start(),
-        "s3" => s3::start(),
+        "s3" => return s3::start().map(s3::S3::into_members),
         _ => redis::start(),
-    }
+    };
+    one.map(|running| vec![running])
 }

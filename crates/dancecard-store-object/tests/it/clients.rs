@@ -90,5 +90,5 @@ async fn a_hundred_clients_of_memory_lose_nothing() {
 #[cfg(feature = "s3")]
 async fn a_hundred_clients_of_s3_lose_nothing() {
     let config = config(&shared().url());
-    run(vec![connect(&config), connect(&config)], 2, 25).await;
+    run(vec![connect(&config), connect(&config)], 5, 11).await;
 }

@@ -1,5 +1,7 @@
 //! Connections that break, hang and crawl, by a proxy before the server, and a server that is stopped.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use dancecard_core::{ErrorKind, ListQuery, Retry, Store, WriteMode};
@@ -17,7 +19,8 @@ trials![
     a_slow_server_is_waited_for,
     counters_are_exact_or_unknown_under_faults,
     a_server_that_is_stopped_is_waited_for_until_the_deadline,
-    a_server_that_was_killed_is_found_again_and_nothing_comes_back,
+    a_server_that_was_killed_is_found_again_with_what_it_acknowledged,
+    counters_are_exact_or_unknown_while_the_server_is_killed,
 ];
 
 const SHORT: Duration = Duration::from_millis(400);
@@ -171,20 +174,75 @@ async fn a_server_that_is_stopped_is_waited_for_until_the_deadline() {
     assert!(patient.load(&key("a")).await.unwrap_err().is_unavailable());
 }
 
-/// This server keeps nothing. What it lost must not come back by an update.
-async fn a_server_that_was_killed_is_found_again_and_nothing_comes_back() {
+/// What was acknowledged is there, and what was deleted is not, nor does it come back by a late update.
+async fn a_server_that_was_killed_is_found_again_with_what_it_acknowledged() {
     let server = dancecard_servers::s3::start().unwrap();
     let store = connect(&config(&server.url()));
-    let version = create(&store, "a").await;
+    let (version, gone) = (create(&store, "a").await, create(&store, "gone").await);
+    store.delete(&key("gone")).await.unwrap();
     server.kill();
     assert_is(&store.load(&key("a")).await.map(drop).unwrap_err(), ErrorKind::Unavailable, Retry::Safe);
     server.restart().unwrap();
-    assert_eq!(payload(&store, "a").await, None);
-    let update = WriteMode::Update(version.clone());
-    let late = store.write(&key("a"), bulk(1), update).await.unwrap_err();
+    assert_eq!(store.load(&key("a")).await.unwrap().unwrap().version(), &version);
+    let late = store.write(&key("gone"), bulk(1), WriteMode::Update(gone)).await.unwrap_err();
     assert_is(&late, ErrorKind::Conflict, Retry::Never);
-    assert_eq!(payload(&store, "a").await, None);
-    assert_eq!(store.health().await.unwrap_err().kind(), ErrorKind::Config);
-    assert_ne!(create(&store, "a").await, version);
-    assert_eq!(payload(&store, "a").await.unwrap(), bulk(100).payload);
+    assert_eq!(payload(&store, "gone").await, None);
+    store.write(&key("a"), bulk(1), WriteMode::Update(version)).await.unwrap();
+    assert_eq!(payload(&store, "a").await.unwrap(), bulk(1).payload);
+    store.health().await.unwrap();
+}
+
+/// Eight clients count up while the server is killed twice: each step that was acknowledged is there, and no more than
+/// those and the ones of which nobody knows.
+async fn counters_are_exact_or_unknown_while_the_server_is_killed() {
+    let server = Arc::new(dancecard_servers::s3::start().unwrap());
+    let store = Arc::new(connect(&config(&server.url())));
+    store.write(&key("n"), record("0"), WriteMode::Create).await.unwrap();
+    let is_over = Arc::new(AtomicBool::new(false));
+    let clients: Vec<_> = (0..8).map(|_| tokio::spawn(count_on(store.clone(), is_over.clone()))).collect();
+    for _ in 0..2 {
+        let (before, server) = (counted(&store).await, server.clone());
+        while counted(&store).await < before + 20 {}
+        let fall = move || {
+            server.kill();
+            server.restart().unwrap();
+        };
+        tokio::task::spawn_blocking(fall).await.unwrap();
+    }
+    is_over.store(true, Ordering::Relaxed);
+    let (mut acknowledged, mut unknown) = (0, 0);
+    for client in clients {
+        let steps = client.await.unwrap();
+        (acknowledged, unknown) = (acknowledged + steps.0, unknown + steps.1);
+    }
+    let found = counted(&store).await;
+    assert!(acknowledged >= 40, "{acknowledged}");
+    assert!((acknowledged..=acknowledged + unknown).contains(&found), "{acknowledged} {found} {unknown}");
+}
+
+async fn counted(store: &ObjectStore) -> u64 {
+    loop {
+        if let Ok(found) = store.load(&key("n")).await {
+            return std::str::from_utf8(found.unwrap().payload()).unwrap().parse().unwrap();
+        }
+    }
+}
+
+/// Counts up until it is over, and says how many steps were acknowledged, and of how many nobody knows.
+async fn count_on(store: Arc<ObjectStore>, is_over: Arc<AtomicBool>) -> (u64, u64) {
+    let (mut acknowledged, mut unknown) = (0, 0);
+    while !is_over.load(Ordering::Relaxed) {
+        let Ok(Some(found)) = store.load(&key("n")).await else { continue };
+        let number: u64 = std::str::from_utf8(found.payload()).unwrap().parse().unwrap();
+        let update = WriteMode::Update(found.version().clone());
+        match store.write(&key("n"), record((number + 1).to_string()), update).await {
+            Ok(_) => acknowledged += 1,
+            Err(error) if error.is_conflict() => {}
+            Err(error) => {
+                assert!(error.is_unavailable(), "{error}");
+                unknown += u64::from(error.retry() == Retry::Unknown);
+            }
+        }
+    }
+    (acknowledged, unknown)
 }

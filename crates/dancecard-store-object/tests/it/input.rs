@@ -14,6 +14,8 @@ trials![
     objects_that_are_no_records_are_told_and_hide_no_others,
     a_prefix_of_another_release_is_refused,
     wrong_credentials_are_told_and_not_shown,
+    a_wrong_address_is_told_and_not_shown,
+    a_bucket_that_was_emptied_is_told,
     a_server_that_passes_over_conditions_is_refused,
     large_sessions_are_kept_and_larger_ones_refused,
     long_keys_are_listed_as_they_are,
@@ -87,17 +89,60 @@ fn yes_man() -> String {
 }
 
 async fn wrong_credentials_are_told_and_not_shown() {
-    let body = "<Error><Code>InvalidAccessKeyId</Code><Message>canary-4711</Message></Error>";
-    let store = connect(&config(&impostor("403 Forbidden", body)));
-    for error in [
-        store.load(&key("a")).await.map(drop).unwrap_err(),
-        store.write(&key("a"), bulk(1), WriteMode::Create).await.map(drop).unwrap_err(),
-        store.health().await.unwrap_err(),
-    ] {
-        assert_is(&error, ErrorKind::Config, Retry::Never);
-        assert!(error.to_string().contains("credentials"), "{error}");
-        assert!(error.to_string().contains("InvalidAccessKeyId"), "{error}");
+    let wrong = config(&shared().url()).with_option("secret_access_key", SECRET);
+    let unknown = wrong.clone().with_option("access_key_id", SECRET);
+    for (config, word) in [(wrong, "SignatureDoesNotMatch"), (unknown, "InvalidAccessKeyId")] {
+        let store = connect(&config);
+        for error in [
+            store.load(&key("a")).await.map(drop).unwrap_err(),
+            store.write(&key("a"), bulk(1), WriteMode::Create).await.map(drop).unwrap_err(),
+            store.health().await.unwrap_err(),
+        ] {
+            assert_is(&error, ErrorKind::Config, Retry::Never);
+            assert!(error.to_string().contains("credentials"), "{error}");
+            assert!(error.to_string().contains(word), "{error}");
+        }
     }
+}
+
+async fn a_wrong_address_is_told_and_not_shown() {
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let store = connect(&config(&format!("http://{nobody}")));
+    assert_is(&store.health().await.unwrap_err(), ErrorKind::Unavailable, Retry::Safe);
+    let html = "<html>It works! canary-4711</html>";
+    for (answer, kind) in [
+        ("200 OK", ErrorKind::Config),
+        ("404 Not Found", ErrorKind::Config),
+        ("500 Oh", ErrorKind::Unavailable),
+    ] {
+        let error = connect(&config(&impostor(answer, html))).health().await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{answer}: {error}");
+        assert_discreet(&error);
+    }
+    for address in ["http://", "nonsense", "ftp://127.0.0.1", "http://canary-4711:canary-4711@[::1"] {
+        match ObjectStore::connect(config(address)) {
+            Err(error) => assert_is(&error, ErrorKind::Config, Retry::Never),
+            Ok(store) => {
+                let error = store.health().await.unwrap_err();
+                assert!(
+                    matches!(error.kind(), ErrorKind::Config | ErrorKind::Unavailable),
+                    "{address}: {error}"
+                );
+                assert_discreet(&error);
+            }
+        }
+    }
+}
+
+async fn a_bucket_that_was_emptied_is_told() {
+    let config = config(&shared().url());
+    let store = connect(&config);
+    store.health().await.unwrap();
+    raw(&config).delete(&format!("{}/dancecard.json", config.prefix)).await.unwrap();
+    assert_is(&store.health().await.unwrap_err(), ErrorKind::Config, Retry::Never);
+    let error = connect(&config.with_create(false)).health().await.unwrap_err();
+    assert_is(&error, ErrorKind::Config, Retry::Never);
+    assert!(error.to_string().contains("`create` is off"), "{error}");
 }
 
 async fn a_server_that_passes_over_conditions_is_refused() {

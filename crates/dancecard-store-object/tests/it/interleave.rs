@@ -29,5 +29,5 @@ async fn in_two_steps() {
 
 #[cfg(feature = "s3")]
 async fn in_many_orders_on_s3() {
-    apart(|| explore(|| connect(&config(&shared().url())), seeds(0..15)).map(drop)).await.unwrap();
+    apart(|| explore(|| connect(&config(&shared().url())), seeds(0..60)).map(drop)).await.unwrap();
 }

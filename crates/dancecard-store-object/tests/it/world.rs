@@ -10,7 +10,7 @@ use dancecard_core::{
 use dancecard_store_object::{Config, ObjectStore};
 use libtest_mimic::Trial;
 
-/// In the payload, the key, the principal and the credentials of everything here, so that a leak of any of them is seen.
+/// In the payload, the key, the principal and the secret of everything here, so that a leak of any of them is seen.
 pub(crate) const SECRET: &str = "canary-4711";
 
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
@@ -106,8 +106,7 @@ mod s3 {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use dancecard_servers::Running;
-    use dancecard_servers::s3::{self, BUCKET, REGION};
+    use dancecard_servers::s3::{self, ACCESS_KEY, BUCKET, REGION, S3, SECRET_KEY};
     use opendal::{HttpTransporter, OperationContext};
     use opendal_http_transport_reqwest::ReqwestTransport;
 
@@ -117,8 +116,8 @@ mod s3 {
     pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
     /// The server of all tests that don't harm it. It ends with the process.
-    pub(crate) fn shared() -> &'static Running {
-        static SERVER: OnceLock<Running> = OnceLock::new();
+    pub(crate) fn shared() -> &'static S3 {
+        static SERVER: OnceLock<S3> = OnceLock::new();
         SERVER.get_or_init(|| s3::start().unwrap())
     }
 
@@ -129,8 +128,8 @@ mod s3 {
             .with_option("endpoint", url)
             .with_option("bucket", BUCKET)
             .with_option("region", REGION)
-            .with_option("access_key_id", "key")
-            .with_option("secret_access_key", SECRET)
+            .with_option("access_key_id", ACCESS_KEY)
+            .with_option("secret_access_key", SECRET_KEY)
             .with_option("disable_config_load", "true")
             .with_option("disable_ec2_metadata", "true")
             .with_timeout(PATIENCE)

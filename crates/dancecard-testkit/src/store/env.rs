@@ -31,6 +31,8 @@ pub struct Settings {
     pub sequences: usize,
     /// How many operations a sequence has.
     pub operations: usize,
+    /// How many records the cases of ten thousand have. With fewer, for a server that takes its time, they say so.
+    pub records: usize,
     /// Worker threads of the cases about concurrency. With 0 they interleave on one thread, always in the same way.
     pub threads: usize,
     /// How long a case may take before it counts as hanging.
@@ -39,7 +41,7 @@ pub struct Settings {
 
 impl Settings {
     /// The defaults, changed by the environment: `DANCECARD_TEST_SEED`, `DANCECARD_TEST_SEQUENCES`,
-    /// `DANCECARD_TEST_OPERATIONS`. What is not a number is passed over.
+    /// `DANCECARD_TEST_OPERATIONS`, `DANCECARD_TEST_RECORDS`. What is not a number is passed over.
     pub fn from_env() -> Self {
         let number = |name| std::env::var(name).ok()?.parse().ok();
         let mut settings = Self::default();
@@ -47,14 +49,16 @@ impl Settings {
         let length = |name, usual| number(name).and_then(|n| usize::try_from(n).ok()).unwrap_or(usual);
         settings.sequences = length("DANCECARD_TEST_SEQUENCES", settings.sequences);
         settings.operations = length("DANCECARD_TEST_OPERATIONS", settings.operations);
+        settings.records = length("DANCECARD_TEST_RECORDS", settings.records);
         settings
     }
 }
 
-/// Seed 1, 24 sequences of 250 operations, 4 threads, 2 minutes.
+/// Seed 1, 24 sequences of 250 operations, 10,000 records, 4 threads, 2 minutes.
 impl Default for Settings {
     fn default() -> Self {
-        Self { seed: 1, sequences: 24, operations: 250, threads: 4, patience: Duration::from_secs(120) }
+        let patience = Duration::from_secs(120);
+        Self { seed: 1, sequences: 24, operations: 250, records: 10_000, threads: 4, patience }
     }
 }
 

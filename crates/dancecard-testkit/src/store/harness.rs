@@ -49,9 +49,20 @@ fn trial(
         return Trial::test(name, fail).with_kind(reason).with_ignored_flag(true);
     }
     let (factory, settings) = (factory.clone(), settings.clone());
-    Trial::test(name, move || {
+    let kind = kind(case, &settings);
+    let run = move || {
         case.check(factory, &settings).map_err(|failure| Failed::from(report(case, &failure, &settings)))
-    })
+    };
+    Trial::test(name, run).with_kind(kind)
+}
+
+/// What a case does less of than its name says.
+fn kind(case: &Case, settings: &Settings) -> String {
+    let usual = Settings::default().records;
+    match case.name().starts_with("ten_thousand") && settings.records != usual {
+        true => format!("with {}", settings.records),
+        false => String::new(),
+    }
 }
 
 fn report(case: &Case, failure: &Failure, settings: &Settings) -> String {
