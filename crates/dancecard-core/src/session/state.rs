@@ -185,8 +185,11 @@ impl State {
     pub(crate) fn forget_what_was_in_hand(&mut self, wishes: u32) {
         self.delta.drop_frozen();
         if self.wishes == wishes {
+            if self.principal.is_some() {
+                // An announcement is for one sign-in; what is saved before that does not use it up.
+                self.guard = None;
+            }
             self.forget_wishes();
-            self.guard = None;
         }
     }
 

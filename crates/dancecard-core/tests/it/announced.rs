@@ -128,3 +128,18 @@ async fn ones_own_sign_out_of_others_hides_no_end_of_all() -> Result<()> {
     }
     Ok(())
 }
+
+/// What is saved between the two is not the sign-in.
+#[tokio::test]
+async fn a_save_before_the_sign_in_leaves_the_announcement() -> Result<()> {
+    let house = House::new();
+    let session = Browser::default().open(&house);
+    session.begin_sign_in("ada").await?;
+    session.set("tries", 1)?;
+    session.save().await?;
+    house.manager.end_all(&ada()).await?;
+    session.sign_in("ada")?;
+    assert_eq!(house.manager.commit(&session).await?.outcome, Outcome::Undone);
+    assert_eq!(house.manager.sessions_of(&ada()).await?.len(), 0);
+    Ok(())
+}
