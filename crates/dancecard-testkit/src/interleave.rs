@@ -9,7 +9,8 @@
 //! - a key that was retired, ended or purged never holds a live session again, whatever comes late;
 //! - after a rotation one id lives, the one that the browser was told; the old one reads nothing;
 //! - nothing lives of a session that was destroyed or ended, whichever id a rotation moved it to;
-//! - nothing lives of a principal whose sessions were all ended, if its sign-in had begun by then;
+//! - nothing lives of a principal whose sessions were all ended, if its sign-in had begun, or was announced, by then; and
+//!   nobody else's sign-in is undone;
 //! - a token that a client made up is never adopted;
 //! - a response leaves the cookie of a concurrent sign-in alone;
 //! - a limit of sessions per principal holds, and who ends the sessions of one ends no other's;

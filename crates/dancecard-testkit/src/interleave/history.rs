@@ -60,6 +60,8 @@ pub(super) enum What {
     Refused(&'static str, ErrorKind),
     /// A request begins, with the cookie that the browser has.
     Opened(usize, Option<Key>),
+    /// A request has announced a sign-in.
+    Announced(&'static str),
     /// A save or a commit begins.
     Begun(Wishes),
     /// A save came to this.

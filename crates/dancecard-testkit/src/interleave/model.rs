@@ -63,6 +63,8 @@ pub(super) struct Model {
     pub(super) came_alive: BTreeSet<usize>,
     pub(super) faults: Vec<String>,
     open: BTreeMap<usize, Commit>,
+    /// Whose sign-in a task has announced, and the place.
+    announced: BTreeMap<usize, (&'static str, usize)>,
     /// The tasks whose request has seen a living session, and those that were just handed one, with its end: whether
     /// it still lives is judged a moment later.
     finders: BTreeSet<usize>,
@@ -92,6 +94,7 @@ impl Model {
         }
         match &event.what {
             What::Opened(_, Some(key)) => self.open_request(task, place, *key, event.at),
+            What::Announced(who) => drop(self.announced.insert(task, (*who, place))),
             What::Opened(_, None) => drop(self.finders.remove(&task)),
             What::Loaded(key) => self.look(task, *key),
             What::Touched(key, at) => self.touch(*key, *at),
@@ -117,6 +120,7 @@ impl Model {
         let is_call = !matches!(
             what,
             What::Opened(..)
+                | What::Announced(_)
                 | What::Begun(_)
                 | What::Saved(_)
                 | What::Done(..)
@@ -184,6 +188,9 @@ impl Model {
         if commit.wishes.destroys {
             self.finders.remove(&event.task);
         }
+        if commit.wishes.sign_in.is_some() {
+            self.announced.remove(&event.task);
+        }
         for key in commit.wrote.clone() {
             if let Some(seen) = self.fresh.remove(&key) {
                 self.expect(key, &seen, &commit.wishes.apply(&Data::new()), commit.wishes.sign_in);
@@ -197,7 +204,10 @@ impl Model {
             self.faults.push(format!("{key:?} was created over what was there before"));
         }
         let commit = self.open.get_mut(&task);
+        let whose = commit.as_ref().and_then(|commit| commit.wishes.sign_in);
+        let announced = self.announced.get(&task).filter(|(who, _)| Some(*who) == whose).map(|found| found.1);
         let looked = commit.as_ref().and_then(|commit| commit.first_call).unwrap_or(place);
+        let looked = announced.unwrap_or(looked);
         let signs_in = commit.as_ref().is_some_and(|commit| commit.wishes.sign_in.is_some());
         match commit {
             Some(commit) => commit.wrote.push(key),

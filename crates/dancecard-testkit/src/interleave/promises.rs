@@ -12,6 +12,9 @@ mod cookies;
 
 use cookies::{cookies_are_left_alone, signed_in_or_out};
 
+/// A mark of an "end all" is kept for so long.
+const MARK: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+
 /// Everything that is known when all tasks are done.
 pub(super) struct Aftermath<'a> {
     pub(super) scenario: &'a Scenario,
@@ -56,7 +59,7 @@ impl Aftermath<'_> {
 pub(super) fn broken(aftermath: &Aftermath<'_>) -> Option<String> {
     let always: [fn(&Aftermath<'_>) -> Option<String>; 4] =
         [first_fault, nothing_made_up, bounded_calls, outcomes_are_true];
-    let with_conditions: [fn(&Aftermath<'_>) -> Option<String>; 11] = [
+    let with_conditions: [fn(&Aftermath<'_>) -> Option<String>; 12] = [
         the_gone_stay_gone,
         stored_as_modelled,
         every_live_id_was_told,
@@ -66,6 +69,7 @@ pub(super) fn broken(aftermath: &Aftermath<'_>) -> Option<String> {
         others_are_left_alone,
         kept_ones_stay,
         sign_ins_know_their_end,
+        sign_ins_stand,
         cookies_are_left_alone,
         limits_hold,
     ];
@@ -317,6 +321,27 @@ fn sign_ins_know_their_end(after: &Aftermath<'_>) -> Option<String> {
             own.filter(|(_, event)| event.task == commit.task && matches!(event.what, What::Listed));
         if looks.any(|(place, _)| ended.is_some_and(|ended| ended < place)) {
             return Some(format!("task {} signed in to {key:?}, which had been ended", commit.task));
+        }
+    }
+    None
+}
+
+/// Without a limit, only somebody else's "end all" undoes a sign-in, or a day that it takes.
+fn sign_ins_stand(after: &Aftermath<'_>) -> Option<String> {
+    if after.scenario.limit.is_some() || after.events.last()?.at.since(after.events.first()?.at) >= MARK {
+        return None;
+    }
+    let undone =
+        |commit: &&Commit| matches!(commit.result, Ok(Some(Outcome::Undone)) | Err(ErrorKind::Ended));
+    for commit in after.model.commits.iter().filter(undone) {
+        let Some(who) = commit.wishes.sign_in else { continue };
+        let others = after.events.iter().take(commit.done).filter(|event| event.task != commit.task);
+        let ends = |event: &Event| match &event.what {
+            What::Called(Call::EndAll(of) | Call::EndOthers(of, _) | Call::SignOutOthers(of, _)) => of == who,
+            _ => false,
+        };
+        if !others.into_iter().any(ends) {
+            return Some(format!("task {} was not signed in, and nobody ended its sessions", commit.task));
         }
     }
     None

@@ -67,10 +67,14 @@ pub(super) enum Step {
     Clear,
     Lifetime,
     Cycle,
+    /// Announces a sign-in.
+    Announce(&'static str),
     SignIn(&'static str),
     SignOutOthers,
     Destroy,
     Save,
+    /// The response fails, and with it the request ends.
+    Fail,
     Pause,
     Wait(u64),
 }
@@ -147,7 +151,7 @@ fn order(random: &mut Random, browsers: usize) -> Order {
 }
 
 fn step(random: &mut Random) -> Step {
-    match random.below(40) {
+    match random.below(46) {
         0..=5 => Step::Get,
         6..=11 => Step::SetOwn,
         12..=14 => Step::SetShared,
@@ -157,10 +161,12 @@ fn step(random: &mut Random) -> Step {
         24 => Step::Lifetime,
         25 | 26 => Step::Cycle,
         27..=30 => Step::SignIn(who(random)),
-        31 => Step::SignOutOthers,
+        31 | 41 => Step::SignOutOthers,
         32 | 33 => Step::Destroy,
         34 | 35 => Step::Save,
         36 => Step::Wait(wait(random)),
+        37..=39 => Step::Announce(who(random)),
+        40 => Step::Fail,
         _ => Step::Pause,
     }
 }
@@ -187,6 +193,11 @@ impl Wishes {
     /// Everything before is given up; what comes after belongs to the next session.
     pub(super) fn destroy(&mut self) {
         *self = Self { destroys: true, ..Self::default() };
+    }
+
+    /// A response that failed keeps an end, and nothing else.
+    pub(super) fn abandon(&mut self) {
+        *self = Self { destroys: self.destroys, ..Self::default() };
     }
 
     pub(super) fn apply(&self, base: &Data) -> Data {

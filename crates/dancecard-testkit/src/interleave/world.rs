@@ -138,6 +138,9 @@ impl World {
             if let Err(error) = request.step(step).await {
                 request.complain(&format!("{step:?}"), &error);
             }
+            if matches!(step, Step::Fail) {
+                break;
+            }
         }
         if let Some(action) = request.commit().await {
             self.receive(browser, action);
@@ -247,10 +250,12 @@ impl Request<'_> {
             Step::Clear => self.clear(),
             Step::Lifetime => self.session.set_lifetime(Lifetime::new(2 * IDLE, 24 * IDLE)),
             Step::Cycle => self.cycle(),
+            Step::Announce(who) => self.announce(who).await,
             Step::SignIn(who) => self.sign_in(who),
             Step::SignOutOthers => self.sign_out_others().await,
             Step::Destroy => self.destroy(),
             Step::Save => self.save().await,
+            Step::Fail => self.fail(),
             Step::Pause => self.pause(0).await,
             Step::Wait(seconds) => self.pause(seconds).await,
         }
@@ -290,6 +295,18 @@ impl Request<'_> {
     fn cycle(&mut self) -> Result<()> {
         self.session.cycle_id()?;
         self.wishes.cycles = true;
+        Ok(())
+    }
+
+    async fn announce(&mut self, who: &'static str) -> Result<()> {
+        self.session.begin_sign_in(who).await?;
+        self.world.note(What::Announced(who));
+        Ok(())
+    }
+
+    fn fail(&mut self) -> Result<()> {
+        self.session.abandon();
+        self.wishes.abandon();
         Ok(())
     }
 

@@ -10,7 +10,6 @@ use dancecard_core::{
 pub(crate) enum Flaw {
     UpdateCreates,
     UpdateIgnoresTheVersion,
-    CreateOverwrites,
     TouchCreates,
     ReplaceLeavesTheOld,
     ReplaceIgnoresTheVersion,
@@ -40,7 +39,6 @@ impl Flawed {
         Ok(match mode {
             WriteMode::Update(_) if self.has(Flaw::UpdateIgnoresTheVersion) && there => WriteMode::Overwrite,
             WriteMode::Update(_) if self.has(Flaw::UpdateCreates) && !there => WriteMode::Create,
-            WriteMode::Create if self.has(Flaw::CreateOverwrites) => WriteMode::Overwrite,
             mode => mode,
         })
     }
