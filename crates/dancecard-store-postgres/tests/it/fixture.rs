@@ -22,6 +22,10 @@ pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 /// Longer than anything takes that goes well, however busy the machine is.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long an operation may go on when its time is up, on however busy a machine: less than a connection may take by
+/// default, which it must not wait for.
+pub(crate) const GRACE: Duration = Duration::from_secs(3);
+
 /// The tests of a module, each named and run by itself.
 macro_rules! cases {
     ($($name:ident),* $(,)?) => {
@@ -166,6 +170,14 @@ pub(crate) async fn until_it_works<T, F: Future<Output = Result<T>>>(mut act: im
         }
         tokio::task::yield_now().await;
     }
+}
+
+/// What an operation says that has so much time, and no more.
+pub(crate) async fn within<T>(limit: Duration, operation: impl Future<Output = T>) -> T {
+    let begun = Instant::now();
+    let said = operation.await;
+    assert!(begun.elapsed() < limit + GRACE, "{:?}", begun.elapsed());
+    said
 }
 
 #[track_caller]
