@@ -160,11 +160,11 @@ impl SessionManager {
     ///
     /// A request that has announced a sign-in is not undone by its own mark, unless there was another one in between.
     async fn leave_mark(&self, who: &Principal, own: Option<&Shared>) -> Result<()> {
-        if let Some((own, guard)) = own.and_then(|own| own.guard_of(who).map(|guard| (own, guard))) {
-            if let Some(version) = self.leave_mark_after(&guard).await? {
-                own.move_guard(&guard, version);
-                return Ok(());
-            }
+        if let Some((own, guard)) = own.and_then(|own| own.guard_of(who).map(|guard| (own, guard)))
+            && let Some(version) = self.leave_mark_after(&guard).await?
+        {
+            own.move_guard(&guard, version);
+            return Ok(());
         }
         self.told(None, self.write_mark(who, WriteMode::Overwrite).await).map(drop)
     }

@@ -17,7 +17,8 @@ pub(super) struct PrincipalIndex(Mutex<HashMap<Principal, Keys>>);
 /// One account may sign in again and again, and nobody else is to wait for that.
 enum Keys {
     Few(Vec<RecordKey>),
-    /// Boxed, since there is one of these for each principal.
+    /// Boxed, since there is one of these for each principal, and nearly all of them are few.
+    #[allow(clippy::box_collection)]
     Many(Box<BTreeSet<RecordKey>>),
 }
 
