@@ -35,30 +35,9 @@ pub async fn driver(name: &str) -> Driver {
     }
 }
 
-/// How often instructions are counted at most.
-const COUNTS: usize = 15;
-
-/// Instructions of one request, by callgrind: the difference of a long and a short run of `binary`, the smallest of five.
-///
-/// Hash tables are seeded anew in each run, so the order of allocations differs, and with it how long the allocator has to
-/// look for room: up to three in a hundred, all of it in `_int_malloc`. The smallest is what the code itself asks for.
+/// Instructions of one request, by callgrind: the difference of a long and a short run of `binary`. The same in each run,
+/// for what this library serves (see [`repeatable`](crate::repeatable)).
 pub fn instructions(binary: &str, name: &str, route: Route) -> u64 {
-    (0..5).map(|_| count(binary, name, route)).fold(u64::MAX, u64::min)
-}
-
-/// [`instructions`], counted until there are no more than `enough`, and fifteen times at most.
-pub fn instructions_until(enough: u64, binary: &str, name: &str, route: Route) -> u64 {
-    let mut smallest = u64::MAX;
-    for _ in 0..COUNTS {
-        smallest = smallest.min(count(binary, name, route));
-        if smallest <= enough {
-            break;
-        }
-    }
-    smallest
-}
-
-fn count(binary: &str, name: &str, route: Route) -> u64 {
     let (short, long) = (1_000, 3_000);
     let run = |requests: u64| {
         let valgrind = ["--tool=callgrind", "--callgrind-out-file=/dev/null", binary, "drive", name];
@@ -67,6 +46,13 @@ fn count(binary: &str, name: &str, route: Route) -> u64 {
         collected(&String::from_utf8_lossy(&output.stderr))
     };
     run(long).saturating_sub(run(short)) / (long - short)
+}
+
+/// The middle of five [`instructions`], for libraries whose ids and hash tables are other ones in each run.
+pub fn median_instructions(binary: &str, name: &str, route: Route) -> u64 {
+    let mut counts = [(); 5].map(|()| instructions(binary, name, route));
+    counts.sort_unstable();
+    counts[2]
 }
 
 /// Allocations of one request, as the program `allocations` counts them: it has an allocator of its own, which would

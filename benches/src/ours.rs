@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use dancecard_core::{CachedStore, CallTotals, MemoryStore, MeteredStore, SessionManager};
+use dancecard_core::{CachedStore, CallTotals, MemoryStore, MeteredStore, SessionManager, Store};
 use dancecard_tower::{Session, SessionError, SessionLayer};
 
 use crate::profile::PROFILE;
+use crate::repeatable::repeatable;
 use crate::routes::large_value;
 
 /// No sessions at all.
@@ -17,18 +18,21 @@ pub fn bare() -> Router {
 
 /// Sessions in memory.
 pub fn dancecard() -> Router {
-    with_manager(SessionManager::new(MemoryStore::new()))
+    in_memory(MemoryStore::new())
 }
 
 /// Sessions in memory, every call metered.
 pub fn metered() -> Router {
-    with_manager(SessionManager::new(MeteredStore::new(MemoryStore::new(), CallTotals::default())))
+    in_memory(MeteredStore::new(MemoryStore::new(), CallTotals::default()))
 }
 
 /// Sessions in memory behind a near cache, which keeps them throughout.
 pub fn cached() -> Router {
-    let store = CachedStore::new(MemoryStore::new()).with_max_age(Duration::from_secs(3600));
-    with_manager(SessionManager::new(store))
+    in_memory(CachedStore::new(MemoryStore::new()).with_max_age(Duration::from_secs(3600)))
+}
+
+fn in_memory(store: impl Store) -> Router {
+    with_manager(repeatable(SessionManager::new(store)))
 }
 
 /// Sessions of a manager.

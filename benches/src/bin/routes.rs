@@ -1,6 +1,6 @@
 //! `routes drive SUBJECT ROUTE REQUESTS` is what callgrind watches; `routes` alone prints the table.
 
-use dancecard_benches::measure::{allocations, drive, has_valgrind, instructions, nanoseconds};
+use dancecard_benches::measure::{allocations, drive, has_valgrind, median_instructions, nanoseconds};
 use dancecard_benches::routes::Route;
 
 fn main() {
@@ -34,6 +34,6 @@ fn table(own: &str) {
 fn cost(own: &str, name: &str, route: Route) -> [i64; 3] {
     let counter = std::path::Path::new(own).with_file_name("allocations");
     let allocations = allocations(&counter.to_string_lossy(), name, route);
-    let instructions = if has_valgrind() { instructions(own, name, route) } else { 0 };
+    let instructions = if has_valgrind() { median_instructions(own, name, route) } else { 0 };
     [allocations as i64, instructions as i64, nanoseconds(name, route, 5) as i64]
 }
