@@ -1,5 +1,6 @@
 //! Requests to an application, thirty-two at once, and what came of them.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -12,22 +13,42 @@ use tower_service::Service;
 
 const AT_ONCE: usize = 32;
 
-/// Prints how many requests of each kind a second brings, and what one costs this process: reads of one key, and reads
-/// and writes of one.
-pub async fn print(name: &str, router: Router, span: Duration) {
+/// How many requests of one kind a second brought, and what one cost this process.
+#[derive(Debug, Clone)]
+pub struct Row {
+    pub name: String,
+    pub path: String,
+    /// Answered requests per second.
+    pub rate: f64,
+    /// Microseconds of processor time per request.
+    pub cpu: f64,
+    pub failed: u64,
+}
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, path, rate, cpu, failed } = self;
+        write!(f, "| {name} | {path} | {rate:.0} | {cpu:.1} | {failed} |")
+    }
+}
+
+/// Reads of one key, and reads and writes of one, each for so long.
+pub async fn rows(name: &str, router: Router, span: Duration) -> Vec<Row> {
     let mut cookies = Vec::new();
     for _ in 0..AT_ONCE {
         let response = send(&mut router.clone(), "/login", None).await;
         let line = response.headers().get(SET_COOKIE).expect("a cookie").to_str().expect("text");
         cookies.push(line.split(';').next().unwrap_or_default().to_owned());
     }
+    let mut rows = Vec::new();
     for path in ["/read", "/count"] {
         let begun = processor_time();
         let (answered, failed) = load(&router, &cookies, path, span).await;
-        let cost = (processor_time() - begun).as_secs_f64() * 1e6 / (answered + failed) as f64;
+        let cpu = (processor_time() - begun).as_secs_f64() * 1e6 / (answered + failed) as f64;
         let rate = answered as f64 / span.as_secs_f64();
-        println!("| {name} | {path} | {rate:.0} | {cost:.1} | {failed} |");
+        rows.push(Row { name: name.into(), path: path.into(), rate, cpu, failed });
     }
+    rows
 }
 
 /// What this process used so far, user and system, in ticks of 10 ms. Nothing where there is no `/proc`.

@@ -22,5 +22,6 @@ async fn main() {
     let store = PostgresStore::new(PgPool::connect(&url).await.expect("a pool"));
     store.migrate().await.expect("a table");
     let router = routes::routes().layer(SessionManagerLayer::new(store));
-    load::print("tower-sessions 0.14, sqlx defaults", router, Duration::from_secs(seconds)).await;
+    let rows = load::rows("tower-sessions 0.14, sqlx defaults", router, Duration::from_secs(seconds)).await;
+    rows.iter().for_each(|row| println!("{row}"));
 }

@@ -16,7 +16,9 @@ async fn read(session: Session) -> Result<String, StatusCode> {
 }
 
 async fn count(session: Session) -> Result<String, StatusCode> {
-    let count = session.get::<u32>("count").await.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?.unwrap_or_default() + 1;
+    let count =
+        session.get::<u32>("count").await.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?.unwrap_or_default()
+            + 1;
     session.insert("count", count).await.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
     Ok(count.to_string())
 }
