@@ -5,8 +5,7 @@
 local key, length = KEYS[1], ARGV[1]
 local head = redis.pcall('GETRANGE', key, 0, 36)
 redis.call('UNLINK', key)
-local tag = type(head) == 'string' and tag_of(head)
-if tag and length ~= '' then
-  redis.call('ZREM', string.sub(key, 1, length) .. 'p' .. tag, string.sub(key, length + 2))
+if type(head) == 'string' then
+  leave(key, length, head, '')
 end
 return 1

@@ -27,17 +27,20 @@ local function remember(index, member, minute, since)
   end
 end
 
--- After a record was written: `before` is the head that it had, or empty.
-local function reindex(key, length, before, value, minute, since)
-  local old, new = tag_of(before), tag_of(value)
-  if length == '' or not (old or new) then
-    return
+-- Before a record is written, so that a refusal of the index is one of the write as well: a script that stops halfway
+-- takes nothing back.
+local function enter(key, length, value, minute, since)
+  local tag = tag_of(value)
+  if tag and length ~= '' then
+    remember(string.sub(key, 1, length) .. 'p' .. tag, string.sub(key, length + 2), minute, since)
   end
-  local prefix, member = string.sub(key, 1, length) .. 'p', string.sub(key, length + 2)
-  if old and old ~= new then
-    redis.call('ZREM', prefix .. old, member)
-  end
-  if new then
-    remember(prefix .. new, member, minute, since)
+end
+
+-- After a record was written or removed: `before` is the head that it had, or empty. What is done is done, so an index
+-- that can't be changed is left as it is; it may name what is gone.
+local function leave(key, length, before, value)
+  local old = tag_of(before)
+  if old and length ~= '' and old ~= tag_of(value) then
+    redis.pcall('ZREM', string.sub(key, 1, length) .. 'p' .. old, string.sub(key, length + 2))
   end
 end

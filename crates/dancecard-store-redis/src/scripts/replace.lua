@@ -26,8 +26,9 @@ end
 if string.sub(before, 2, 9) ~= ARGV[1] or taken ~= '' then
   return 0
 end
+enter(KEYS[1], ARGV[6], ARGV[2], ARGV[7], ARGV[8])
+enter(KEYS[2], ARGV[6], ARGV[4], ARGV[7], ARGV[8])
 put(KEYS[1], ARGV[2], ARGV[3])
 put(KEYS[2], ARGV[4], ARGV[5])
-reindex(KEYS[1], ARGV[6], before, ARGV[2], ARGV[7], ARGV[8])
-reindex(KEYS[2], ARGV[6], '', ARGV[4], ARGV[7], ARGV[8])
+leave(KEYS[1], ARGV[6], before, ARGV[2])
 return 1

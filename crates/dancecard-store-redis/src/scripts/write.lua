@@ -23,10 +23,11 @@ if MUST_NOT_GROW then
     return -2
   end
 end
+enter(key, ARGV[4], value, ARGV[5], ARGV[6])
 if ARGV[3] == '' then
   redis.call('SET', key, value)
 else
   redis.call('SET', key, value, 'PX', ARGV[3])
 end
-reindex(key, ARGV[4], before, value, ARGV[5], ARGV[6])
+leave(key, ARGV[4], before, value)
 return 1

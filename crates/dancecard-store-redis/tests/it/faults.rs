@@ -24,6 +24,8 @@ trials![
 ];
 
 const SHORT: Duration = Duration::from_millis(300);
+/// How long operations may go on when their time is up, on however busy a machine.
+const GRACE: Duration = Duration::from_secs(3);
 
 fn proxy() -> Proxy {
     Proxy::start(shared().address()).unwrap()
@@ -133,7 +135,7 @@ async fn a_server_that_is_not_there_is_safe_to_ask_again() {
         let listed = list(&store, ListQuery::all()).await;
         assert_is(listed[0].as_ref().unwrap_err(), ErrorKind::Unavailable, Retry::Safe);
         assert_eq!(listed.len(), 1);
-        assert!(begun.elapsed() < SHORT * 5 + PATIENCE, "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < SHORT * 5 + GRACE, "{:?}", begun.elapsed());
     }
 }
 
@@ -148,9 +150,6 @@ async fn a_server_that_came_back_is_found() {
             let store = store.clone();
             async move { payload(&store, "a").await }
         });
-        // It has tried, and tries again.
-        let tries = proxy.counts().connections;
-        until(async || mode == Mode::Down || proxy.counts().connections >= tries).await;
         proxy.set(Mode::Pass);
         assert!(waiting.await.unwrap().is_some());
         store.write(&key("a"), bulk(100), WriteMode::Overwrite).await.unwrap();
@@ -166,7 +165,7 @@ async fn a_silent_server_holds_nobody_beyond_the_deadline() {
     let error = store.write(&key("a"), record("late"), WriteMode::Overwrite).await.unwrap_err();
     assert_is(&error, ErrorKind::Unavailable, Retry::Unknown);
     let taken = begun.elapsed();
-    assert!(taken >= SHORT && taken < SHORT + PATIENCE, "{taken:?}");
+    assert!(taken >= SHORT && taken < SHORT + GRACE, "{taken:?}");
     // The connection is given up: from now on nothing leaves.
     let error = store.write(&key("a"), record("later"), WriteMode::Overwrite).await.unwrap_err();
     assert_is(&error, ErrorKind::Unavailable, Retry::Safe);

@@ -201,7 +201,23 @@ async fn a_foreign_index_is_corrupt_and_stays() {
     assert_is(listed[0].as_ref().unwrap_err(), ErrorKind::Corrupt, Retry::Never);
     let error = store.write(&key("b"), record("1"), WriteMode::Create).await.unwrap_err();
     assert_is(&error, ErrorKind::Corrupt, Retry::Never);
-    assert!(payload(&store, "a").await.is_some());
+    // What is refused is not stored either.
+    assert_eq!(payload(&store, "b").await, None);
+    let found = store.load(&key("a")).await.unwrap().unwrap();
+    let update = WriteMode::Update(found.version().clone());
+    assert_is(
+        &store.write(&key("a"), record("2"), update).await.unwrap_err(),
+        ErrorKind::Corrupt,
+        Retry::Never,
+    );
+    let marker = Record::new(meta().into_retired(Some(self::key("c"))), vec![]);
+    let moved = store.replace(&key("a"), found.version(), marker, &key("c"), record("3")).await;
+    assert_is(&moved.unwrap_err(), ErrorKind::Corrupt, Retry::Never);
+    assert_eq!(payload(&store, "c").await, None);
+    assert_eq!(payload(&store, "a").await.unwrap(), bulk(100).payload);
+    // An end needs no index.
+    store.delete(&key("a")).await.unwrap();
+    assert_eq!(payload(&store, "a").await, None);
 }
 
 async fn what_is_not_readable_hides_no_other() {

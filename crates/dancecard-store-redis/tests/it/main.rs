@@ -45,6 +45,7 @@ fn on_redis() -> impl Iterator<Item = Trial> {
         index::trials(),
         input::trials(),
         near::trials(),
+        vec![near::on_valkey()],
         outages::trials(),
         sentinel::trials(),
         #[cfg(feature = "tls")]

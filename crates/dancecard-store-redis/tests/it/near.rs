@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use dancecard_core::{Record, Store, Version, WriteMode};
 use dancecard_servers::redis_cluster;
-use dancecard_servers::{Mode, Proxy, redis};
+use dancecard_servers::{Mode, Proxy, Server, redis, valkey};
 use dancecard_store_redis::{Config, RedisStore};
 use dancecard_testkit::Random;
 use dancecard_testkit::store::cancel_after;
@@ -226,12 +226,24 @@ async fn a_silent_connection_serves_nothing_beyond_the_bound() {
 }
 
 async fn everything_that_changes_a_key_is_noticed() {
-    let server = redis::start().unwrap();
+    changes_are_noticed(&redis::start().unwrap()).await;
+}
+
+/// The same on Valkey, where there is one.
+pub(crate) fn on_valkey() -> libtest_mimic::Trial {
+    let name = "near::valkey_notices_everything_that_changes_a_key";
+    match valkey::check() {
+        Ok(()) => trial(name, async || changes_are_noticed(&valkey::start().unwrap()).await),
+        Err(absent) => absent.trial(name),
+    }
+}
+
+async fn changes_are_noticed(server: &Server) {
     let (store, other) = pair(&server.url());
     let prefix = format!("{store:?}");
     let prefix = prefix.split("prefix: \"").nth(1).unwrap().split('"').next().unwrap().to_owned();
     let config = config(&server.url()).with_prefix(prefix);
-    let mut raw = raw(&server).await;
+    let mut raw = raw(server).await;
     let name = name_of(&config, &key("a"));
     let gone: [&[&[u8]]; 6] = [
         &[b"DEL", &name],
