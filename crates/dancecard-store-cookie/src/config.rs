@@ -78,8 +78,10 @@ impl Config {
     /// [`ErrorKind::Config`] for no key, and for weak or unreadable ones.
     pub(crate) fn ring(&self) -> Result<KeyRing> {
         let keys = self.keys.iter().map(|key| Key::parse(key)).collect::<Result<Vec<_>>>();
-        keys.and_then(KeyRing::new)
-            .map_err(|cause| error::new(ErrorKind::Config, "configure").with_detail(cause.to_string()))
+        keys.and_then(KeyRing::new).map_err(|cause| {
+            let why = cause.detail().unwrap_or("they can't be used");
+            error::new(ErrorKind::Config, "configure").with_detail(format!("keys: {why}"))
+        })
     }
 }
 
