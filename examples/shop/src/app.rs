@@ -9,13 +9,14 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, map_response};
 use axum::routing::{get, post};
-use dancecard::axum::Security;
+use dancecard::http::SessionHttp;
 use dancecard::sqlite::SqliteStore;
 use dancecard::{SessionManager, Store};
 
 use crate::closing::Closing;
 use crate::config::Config;
 use crate::gate::Gate;
+use crate::limits::Limits;
 use crate::pages::{about, assets, cart, devices, failure, front, live, password, sign_in, sign_up, slow};
 use crate::users::Users;
 use crate::{forgery, headers, sessions};
@@ -30,55 +31,61 @@ pub struct Shop {
     pub(crate) gate: Gate,
     pub(crate) closing: Closing,
     pub(crate) live_every: Duration,
-    sessions: SessionManager,
-    security: Security,
+    pub(crate) limits: Limits,
+    sessions: SessionHttp,
 }
 
 impl Shop {
-    /// Opens the shop on two SQLite files, one of sessions and one of users.
+    /// Opens the shop on two SQLite files, one of users and one of sessions, unless a file says where to keep these.
     ///
     /// # Errors
-    /// When the files can't be made or opened.
+    /// When the files can't be made or opened, and for what a configuration has that can't be used.
     pub fn open(config: &Config) -> Result<Self> {
-        make_folder(&config.data_dir)?;
-        let store = SqliteStore::open(config.data_dir.join("sessions.db"))?;
-        Self::over(store, config)
+        match &config.sessions {
+            Some(file) => Self::with(sessions::from_file(file)?, config),
+            None => Self::over(SqliteStore::open(config.data_dir.join("sessions.db"))?, config),
+        }
     }
 
     /// Opens the shop with its sessions in another engine.
     ///
     /// # Errors
-    /// When the file of users can't be made or opened.
+    /// When the file of users can't be made or opened, or the cookie is one that browsers refuse.
     pub fn over(store: impl Store, config: &Config) -> Result<Self> {
+        Self::with(sessions::own(store, config.security)?, config)
+    }
+
+    fn with(sessions: SessionHttp, config: &Config) -> Result<Self> {
         make_folder(&config.data_dir)?;
         Ok(Self {
             users: Users::open(&config.data_dir.join("users.db"))?,
             gate: Gate::default(),
             closing: Closing::default(),
             live_every: config.live_every,
-            sessions: sessions::manager(store),
-            security: config.security,
+            limits: Limits::of(sessions.manager()),
+            sessions,
         })
     }
 
     /// All pages, inside the layers that every request goes through.
-    ///
-    /// # Errors
-    /// When the session cookie is configured in a way that browsers refuse.
-    pub fn router(&self) -> Result<Router> {
-        let sessions = sessions::layer(self.sessions.clone(), self.security)?;
+    pub fn router(&self) -> Router {
         // The last one is the outermost: a forged request never gets to the session.
         let router = pages()
-            .layer(sessions)
+            .layer(sessions::layer(self.sessions.clone()))
             .layer(DefaultBodyLimit::max(LARGEST_FORM))
             .layer(from_fn(forgery::refuse))
             .layer(map_response(headers::add));
-        Ok(router.with_state(self.clone()))
+        router.with_state(self.clone())
     }
 
     /// The sessions.
     pub fn sessions(&self) -> &SessionManager {
-        &self.sessions
+        self.sessions.manager()
+    }
+
+    /// What their engine can't do.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// Where slow requests wait.

@@ -12,9 +12,11 @@ use dancecard::axum::Security;
 pub struct Config {
     /// The port on the loopback interface; 0 for any that is free. Default 3000.
     pub port: u16,
-    /// The folder of the two database files, made if it is missing. Default `./data`.
+    /// The folder of the database files, of users and of sessions, made if it is missing. Default `./data`.
     pub data_dir: PathBuf,
-    /// Whether the session cookie is for encrypted connections only. Default [`Security::Auto`].
+    /// The file that says where and how sessions are kept. Default none: in SQLite, as `sessions.rs` says.
+    pub sessions: Option<PathBuf>,
+    /// Whether the session cookie is for encrypted connections only, unless a file says so. Default [`Security::Auto`].
     pub security: Security,
     /// How often a long connection asks whether its session has ended. Default two seconds.
     pub live_every: Duration,
@@ -25,6 +27,7 @@ impl Default for Config {
         Self {
             port: 3000,
             data_dir: "data".into(),
+            sessions: None,
             security: Security::Auto,
             live_every: Duration::from_secs(2),
         }

@@ -3,6 +3,7 @@
 //! The `README.md` beside it says which file shows what. Start with `sessions.rs`, then `pages/sign_in.rs`.
 
 mod app;
+mod arguments;
 mod cart;
 mod closing;
 mod config;
@@ -10,6 +11,7 @@ mod flash;
 mod forgery;
 mod gate;
 mod headers;
+mod limits;
 mod pages;
 mod passwords;
 mod products;
@@ -19,6 +21,8 @@ mod users;
 mod visitor;
 
 pub use app::Shop;
+pub use arguments::{Arguments, USAGE};
 pub use config::Config;
 pub use gate::Gate;
+pub use limits::Limits;
 pub use server::Server;

@@ -40,11 +40,11 @@ impl Server {
     /// Serves until `stop` is done, and then lets the requests end that are under way.
     ///
     /// # Errors
-    /// Those of [`Shop::router`], and of the socket.
+    /// Those of the socket.
     pub async fn run(self, shop: Shop, stop: impl Future<Output = ()> + Send + 'static) -> Result<()> {
         let _sweeper = Sweeper::start(shop.sessions().clone(), SWEEP_EVERY);
         // The address of the client is for the device list.
-        let app = shop.router()?.into_make_service_with_connect_info::<SocketAddr>();
+        let app = shop.router().into_make_service_with_connect_info::<SocketAddr>();
         let closing = shop.closing.clone();
         let stop = async move {
             stop.await;

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use axum::Form;
+use axum::extract::State;
 use axum::response::Redirect;
 use dancecard::axum::SignedIn;
-use dancecard::{Entry, RecordKey, Timestamp};
+use dancecard::{Entry, Principal, RecordKey, Session, Timestamp};
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use crate::app::Shop;
 use crate::flash;
 use crate::pages::failure::PageError;
 use crate::pages::layout::page;
@@ -20,40 +22,58 @@ pub(crate) struct Device {
     key: String,
 }
 
-/// `GET /devices`: the sessions of whoever is signed in.
-pub(crate) async fn show(signed_in: SignedIn) -> Result<Markup, PageError> {
+/// `GET /devices`: the sessions of whoever is signed in, or why there is no list of them.
+pub(crate) async fn show(State(shop): State<Shop>, signed_in: SignedIn) -> Result<Markup, PageError> {
     let SignedIn { principal, session, .. } = signed_in;
     let visitor = Visitor::of(&session).await?;
-    let manager = session.manager();
-    let entries = manager.sessions_of(&principal).await?;
-    let is_this = |entry: &Entry| Some(manager.fingerprint(&entry.key)) == session.fingerprint();
+    let lists = shop.limits.no_list().is_none();
     let main = html! {
         h1 { "Your devices" }
+        @if lists { (list(&session, &principal).await?) }
+        @for sentence in shop.limits.sentences() { p.limit { (sentence) } }
+        p.aside { a href="/password" { "Change your password" } @if lists { ", which ends all others too" } "." }
+    };
+    Ok(page("Your devices", &visitor, main))
+}
+
+async fn list(session: &Session, principal: &Principal) -> dancecard::Result<Markup> {
+    let manager = session.manager();
+    let entries = manager.sessions_of(principal).await?;
+    let is_this = |entry: &Entry| Some(manager.fingerprint(&entry.key)) == session.fingerprint();
+    Ok(html! {
         p { "Every browser in which you are signed in. End those that you don't know." }
         ul.devices { @for entry in &entries { li { (device(entry, is_this(entry), manager.now())) } } }
         @if entries.len() > 1 {
             form method="post" action="/devices/end-others" { button { "End all others" } }
         }
-        p.aside { a href="/password" { "Change your password" } ", which ends all others too." }
-    };
-    Ok(page("Your devices", &visitor, main))
+    })
 }
 
 /// `POST /devices/end`: only a session of the same user is ended, whatever key is sent.
-pub(crate) async fn end_one(signed_in: SignedIn, Form(device): Form<Device>) -> Result<Redirect, PageError> {
+pub(crate) async fn end_one(
+    State(shop): State<Shop>,
+    signed_in: SignedIn,
+    Form(device): Form<Device>,
+) -> Result<Redirect, PageError> {
     let SignedIn { principal, session, .. } = signed_in;
-    let ended = match RecordKey::from_hex(&device.key) {
-        Some(key) => session.manager().end_one(&principal, &key).await?,
-        None => false,
+    let ended = match (shop.limits.no_list(), RecordKey::from_hex(&device.key)) {
+        (Some(limit), _) => Err(limit),
+        (None, Some(key)) => Ok(session.manager().end_one(&principal, &key).await?),
+        (None, None) => Ok(false),
     };
-    flash::leave(&session, if ended { "That device is signed out." } else { "It was signed out already." })?;
+    let said =
+        ended.map(|ended| if ended { "That device is signed out." } else { "It was signed out already." });
+    flash::leave(&session, said.map_or_else(|limit| limit, str::to_owned))?;
     Ok(Redirect::to("/devices"))
 }
 
 /// `POST /devices/end-others`
-pub(crate) async fn end_others(signed_in: SignedIn) -> Result<Redirect, PageError> {
-    let ended = signed_in.session.sign_out_others().await?;
-    flash::leave(&signed_in.session, format!("Signed out elsewhere: {ended}."))?;
+pub(crate) async fn end_others(State(shop): State<Shop>, signed_in: SignedIn) -> Result<Redirect, PageError> {
+    let said = match shop.limits.no_list() {
+        Some(limit) => limit,
+        None => format!("Signed out elsewhere: {}.", signed_in.session.sign_out_others().await?),
+    };
+    flash::leave(&signed_in.session, said)?;
     Ok(Redirect::to("/devices"))
 }
 

@@ -26,7 +26,7 @@ impl Opened {
         let store = FaultStore::new(SqliteStore::open(folder.path().join("sessions.db"))?);
         let faults = store.faults();
         let shop = Shop::over(store, &config)?;
-        Ok(Self { router: shop.router()?, shop, faults, _folder: folder })
+        Ok(Self { router: shop.router(), shop, faults, _folder: folder })
     }
 
     /// Someone without a cookie.
