@@ -11,6 +11,8 @@ use dancecard_core::{
 use dancecard_seal::{Key, KeyRing};
 use serde_json::value::RawValue;
 
+pub mod config;
+
 /// Opens a payload. What opens has keys, and each a value that is one JSON value; it is not much longer than it was.
 pub fn open(codec: &dyn Codec, payload: &[u8], times: usize) {
     let opened = match codec.open(payload) {

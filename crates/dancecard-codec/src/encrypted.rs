@@ -62,7 +62,7 @@ impl<C: Codec> Encrypted<C> {
         let opened = self.sealer.open(&[], stored);
         let plain = opened
             .ok_or_else(|| {
-                corrupt("altered, of another application, or under a key that is not in the ring")
+                corrupt("altered, of another application, or under a key that is not in the ring: put its key back in, last")
             })?
             .plain;
         let (tag, payload) = plain.split_first().ok_or_else(|| corrupt("nothing was encrypted"))?;

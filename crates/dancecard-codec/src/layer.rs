@@ -67,7 +67,8 @@ impl<C: Codec> Layer<C> {
         let found = self.readers.iter().find(|(other, _)| *other == tag);
         let found = found.map(|(_, codec)| codec.as_ref() as &dyn Codec);
         found.ok_or_else(|| {
-            let detail = format!("inside is what codec {} wrote, which is not configured", tag.0);
+            let detail =
+                format!("inside is what codec {} wrote, which is not configured: name it as a reader", tag.0);
             corrupt("").with_detail(detail)
         })
     }

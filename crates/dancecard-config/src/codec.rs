@@ -6,7 +6,7 @@ use crate::reader::Reader;
 
 /// The keys in the section of sessions.
 #[cfg(not(feature = "codec"))]
-pub(crate) const KEYS: [&str; 3] = ["serializer", "compress_above", "encryption_keys"];
+pub(crate) const KEYS: [&str; 4] = ["serializer", "compress_above", "encryption_keys", "encrypt"];
 
 /// The codecs that a configuration asks for.
 #[derive(Debug, Clone, Default)]
@@ -67,6 +67,7 @@ mod chosen {
         serializer: SharedCodec,
         compress_above: Option<usize>,
         keys: Option<KeyRing>,
+        encrypt: bool,
         application: String,
     }
 
@@ -90,8 +91,9 @@ mod chosen {
                 keys.as_ref().map_or_else(|| "none".to_owned(), |_| HIDDEN.to_owned())
             };
             let keys = reader.value(Key::own("session.encryption_keys"), None, ring, hidden)?;
+            let encrypt = encrypt(reader, keys.is_some())?;
             let application = if namespace.is_empty() { APPLICATION } else { namespace }.to_owned();
-            Ok(Self { serializer, compress_above, keys, application })
+            Ok(Self { serializer, compress_above, keys, encrypt, application })
         }
 
         /// All that can be read, and last what is written.
@@ -107,10 +109,22 @@ mod chosen {
                 }
                 None => (manager, self.serializer.clone()),
             };
+            let encrypted = |keys| Encrypted::new(writer.clone(), keys, &self.application);
             match &self.keys {
-                Some(keys) => manager.with_codec(Encrypted::new(writer, keys, &self.application)),
+                Some(keys) if self.encrypt => manager.with_codec(encrypted(keys)),
+                Some(keys) => manager.with_codec(encrypted(keys)).with_codec(writer),
                 None => manager,
             }
+        }
+    }
+
+    /// Off while there are keys, what is encrypted can be read, and is written plain.
+    fn encrypt(reader: &mut Reader<'_>, has_keys: bool) -> Result<bool> {
+        let key = Key::own("session.encrypt");
+        let encrypt = reader.value(key, has_keys, Entry::switch, bool::to_string)?;
+        match reader.find(key).filter(|_| encrypt && !has_keys) {
+            Some(entry) => Err(entry.refuse("needs keys to encrypt with: set `session.encryption_keys`")),
+            None => Ok(encrypt),
         }
     }
 

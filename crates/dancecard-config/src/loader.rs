@@ -12,7 +12,7 @@ use crate::engines::Engines;
 use crate::fault::fault;
 use crate::merged::Merged;
 use crate::node::Node;
-use crate::{misspelt, toml, variables, yaml};
+use crate::{limits, misspelt, toml, variables, yaml};
 
 const PREFIX: &str = "DANCECARD_";
 /// What other frameworks call the environment.
@@ -149,10 +149,11 @@ impl Loader {
 }
 
 fn read(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).map_err(|cause| {
+    limits::read(path).map_err(|cause| {
         let why = match cause.kind() {
             IoKind::NotFound => "there is no such file",
             IoKind::InvalidData => "it is not UTF-8",
+            IoKind::FileTooLarge => "it is larger than a megabyte",
             _ => "it can't be read",
         };
         fault(format!("{}: {why}", path.display())).with_source(cause)

@@ -1,6 +1,5 @@
 //! All sources as one: later ones win, key by key, and every value keeps its place.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use config::{Config, ConfigError, Map, Source, Value, ValueKind};
@@ -9,7 +8,7 @@ use dancecard_core::Result;
 use crate::entry::Entry;
 use crate::fault::fault;
 use crate::node::{Kind, Node, join};
-use crate::place::Place;
+use crate::places::Places;
 
 /// The one key of what is given to the library, since it reads dots in keys of the first level as paths.
 const ALL: &str = "all";
@@ -18,16 +17,16 @@ const ALL: &str = "all";
 #[derive(Clone)]
 pub(crate) struct Merged {
     root: Value,
-    places: BTreeMap<String, Place>,
+    places: Places,
 }
 
 impl Merged {
     /// Of these sources, the weakest first.
     pub(crate) fn new(sources: Vec<Node>) -> Result<Self> {
-        let mut places = BTreeMap::new();
+        let mut places = Places::default();
         let mut builder = Config::builder();
         for node in sources.into_iter().map(plain) {
-            node.places("", &mut |path, place| drop(places.insert(path, place)));
+            places.note(&node);
             builder = builder.add_source(Layer(node.to_value()));
         }
         let merged = builder.build().and_then(|config| config.get::<Value>(ALL));
@@ -37,28 +36,35 @@ impl Merged {
 
     /// What stands at a path of keys, with dots between. Null counts as nothing.
     pub(crate) fn get(&self, path: &str) -> Option<Entry> {
-        let mut value = &self.root;
-        for key in path.split('.') {
-            let ValueKind::Table(table) = &value.kind else { return None };
-            value = table.get(key)?;
+        let (value, places) = self.find(path)?;
+        entry(path.to_owned(), value, places)
+    }
+
+    fn find(&self, path: &str) -> Option<(&Value, Option<&Places>)> {
+        let mut found = (&self.root, Some(&self.places));
+        for key in path.split('.').filter(|_| !path.is_empty()) {
+            let ValueKind::Table(table) = &found.0.kind else { return None };
+            found = (table.get(key)?, found.1.and_then(|places| places.entry(key)));
         }
-        self.entry(path.to_owned(), value)
+        Some(found)
     }
 
     /// What stands in the table at this path, by name. An empty path is everything.
     pub(crate) fn within(&self, path: &str) -> Vec<Entry> {
-        let table = if path.is_empty() { Some(self.root.clone()) } else { self.get(path).map(|e| e.value) };
-        let Some(Value { kind: ValueKind::Table(table), .. }) = table else { return Vec::new() };
+        let Some((Value { kind: ValueKind::Table(table), .. }, places)) = self.find(path) else {
+            return Vec::new();
+        };
+        let place = |name: &str| places.and_then(|places| places.entry(name));
         let mut entries: Vec<_> =
-            table.iter().filter_map(|(name, value)| self.entry(join(path, name), value)).collect();
+            table.iter().filter_map(|(name, value)| entry(join(path, name), value, place(name))).collect();
         entries.sort_unstable_by(|a, b| a.path.cmp(&b.path));
         entries
     }
+}
 
-    fn entry(&self, path: String, value: &Value) -> Option<Entry> {
-        let place = self.places.get(&path).cloned().unwrap_or_default();
-        (value.kind != ValueKind::Nil).then(|| Entry { path, value: value.clone(), place })
-    }
+fn entry(path: String, value: &Value, places: Option<&Places>) -> Option<Entry> {
+    let place = places.map(Places::place).cloned().unwrap_or_default();
+    (value.kind != ValueKind::Nil).then(|| Entry { path, value: value.clone(), place })
 }
 
 impl fmt::Debug for Merged {

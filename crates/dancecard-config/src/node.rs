@@ -53,18 +53,18 @@ impl Node {
         entries.iter().find(|(other, _)| other == name).map(|(_, node)| node)
     }
 
-    /// The value, for the library that merges.
+    /// The value, for the library that merges. Its places are kept apart from it.
     pub(crate) fn to_value(&self) -> Value {
-        let origin = self.place.to_string();
         let kind = match &self.kind {
             Kind::Scalar(kind) => kind.clone(),
             Kind::List(items) => ValueKind::Array(items.iter().map(Self::to_value).collect()),
             Kind::Table(entries) => ValueKind::Table(table(entries)),
         };
-        Value::new(Some(&origin), kind)
+        Value::new(None, kind)
     }
 
     /// Tells `tell` the place of everything within, by its path.
+    #[cfg(test)]
     pub(crate) fn places(&self, path: &str, tell: &mut impl FnMut(String, Place)) {
         if let Kind::Table(entries) = &self.kind {
             for (name, node) in entries {

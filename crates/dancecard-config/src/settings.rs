@@ -29,6 +29,7 @@ const KEYS: &[&str] = &[
     "serializer",
     "compress_above",
     "encryption_keys",
+    "encrypt",
     "near_cache",
     "cookie",
     "header",

@@ -5,19 +5,27 @@ use dancecard_core::Result;
 use toml_edit::{Document, Item, Key, TableLike, Value};
 
 use crate::fault::fault;
+use crate::limits::{LEVELS, NODES};
 use crate::node::{Kind, Node};
 use crate::place::Place;
 
 /// Reads a file's text. `file` is its name.
 pub(crate) fn read(file: &str, text: &str) -> Result<Node> {
-    let source = Source { file, text };
+    let mut source = Source { file, lines: starts(text), nodes: 0 };
     let document = Document::parse(text).map_err(|error| source.refused(error.span()))?;
-    Ok(Node { place: Place::Default, kind: source.table(document.as_table()) })
+    let kind = source.table(document.as_table(), 1)?;
+    Ok(Node { place: Place::Default, kind })
+}
+
+/// Where each line but the first begins.
+fn starts(text: &str) -> Vec<usize> {
+    text.match_indices('\n').map(|(end, _)| end + 1).collect()
 }
 
 struct Source<'a> {
     file: &'a str,
-    text: &'a str,
+    lines: Vec<usize>,
+    nodes: usize,
 }
 
 impl Source<'_> {
@@ -27,42 +35,68 @@ impl Source<'_> {
     }
 
     fn place(&self, span: Option<std::ops::Range<usize>>) -> Place {
-        let before = span.and_then(|span| self.text.get(..span.start)).unwrap_or_default();
-        Place::File { file: self.file.to_owned(), line: 1 + before.matches('\n').count() }
+        let start = span.map_or(0, |span| span.start);
+        let line = 1 + self.lines.partition_point(|line| *line <= start);
+        Place::File { file: self.file.to_owned(), line }
     }
 
-    fn table(&self, table: &dyn TableLike) -> Kind {
-        let entries = table.iter().map(|(name, item)| (name.to_owned(), self.item(table.key(name), item)));
-        Kind::Table(entries.collect())
+    /// Counts what stands at a place, at so many levels.
+    fn count(&mut self, place: &Place, level: usize) -> Result<()> {
+        self.nodes += 1;
+        match self.nodes > NODES || level > LEVELS {
+            true => Err(fault(format!("{place}: there is more here than a configuration can hold"))),
+            false => Ok(()),
+        }
     }
 
-    fn item(&self, key: Option<&Key>, item: &Item) -> Node {
-        let place = self.place(key.and_then(Key::span).or_else(|| item.span()));
+    fn table(&mut self, table: &dyn TableLike, level: usize) -> Result<Kind> {
+        let entries = table.iter().map(|(name, item)| {
+            let place = self.place(table.key(name).and_then(Key::span).or_else(|| item.span()));
+            Ok((name.to_owned(), self.item(place, item, level)?))
+        });
+        entries.collect::<Result<_>>().map(Kind::Table)
+    }
+
+    fn item(&mut self, place: Place, item: &Item, level: usize) -> Result<Node> {
+        self.count(&place, level)?;
         let kind = match item {
-            Item::Value(value) => self.value(value),
-            Item::Table(table) => self.table(table),
-            Item::ArrayOfTables(tables) => Kind::List(
-                tables.iter().map(|table| Node { place: place.clone(), kind: self.table(table) }).collect(),
-            ),
+            Item::Value(value) => self.value(value, level)?,
+            Item::Table(table) => self.table(table, level + 1)?,
+            Item::ArrayOfTables(tables) => {
+                let tables = tables.iter().map(|table| {
+                    let place = self.place(table.span());
+                    self.count(&place, level + 1)?;
+                    Ok(Node { place, kind: self.table(table, level + 2)? })
+                });
+                Kind::List(tables.collect::<Result<_>>()?)
+            }
             Item::None => Kind::Scalar(ValueKind::Nil),
         };
-        Node { place, kind }
+        Ok(Node { place, kind })
     }
 
-    fn value(&self, value: &Value) -> Kind {
-        Kind::Scalar(match value {
+    fn value(&mut self, value: &Value, level: usize) -> Result<Kind> {
+        Ok(Kind::Scalar(match value {
             Value::String(text) => ValueKind::String(text.value().clone()),
             Value::Integer(number) => ValueKind::I64(*number.value()),
             Value::Float(number) => ValueKind::Float(*number.value()),
             Value::Boolean(on) => ValueKind::Boolean(*on.value()),
             Value::Datetime(moment) => ValueKind::String(moment.value().to_string()),
-            Value::Array(items) => return Kind::List(items.iter().map(|item| self.element(item)).collect()),
-            Value::InlineTable(table) => return self.table(table),
-        })
+            Value::Array(items) => {
+                return items
+                    .iter()
+                    .map(|item| self.element(item, level + 1))
+                    .collect::<Result<_>>()
+                    .map(Kind::List);
+            }
+            Value::InlineTable(table) => return self.table(table, level + 1),
+        }))
     }
 
-    fn element(&self, value: &Value) -> Node {
-        Node { place: self.place(value.span()), kind: self.value(value) }
+    fn element(&mut self, value: &Value, level: usize) -> Result<Node> {
+        let place = self.place(value.span());
+        self.count(&place, level)?;
+        Ok(Node { place, kind: self.value(value, level)? })
     }
 }
 

@@ -9,12 +9,9 @@ use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
 
 use crate::fault::fault;
+use crate::limits::{BYTES, LEVELS, NODES};
 use crate::node::{Kind, Node};
 use crate::place::Place;
-
-/// Nobody writes a configuration of more nodes, or bytes, than this.
-const LARGEST: usize = 1 << 20;
-const DEEPEST: usize = 32;
 
 /// Reads a file's text. `file` is its name.
 pub(crate) fn read(file: &str, text: &str) -> Result<Node> {
@@ -32,15 +29,15 @@ pub(crate) fn read(file: &str, text: &str) -> Result<Node> {
 fn parse(text: &str) -> Result<Spanned<Tree>, serde_saphyr::Error> {
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
-            max_events: LARGEST,
-            max_nodes: 1 << 16,
-            max_total_scalar_bytes: LARGEST,
+            max_events: 4 * NODES,
+            max_nodes: NODES,
+            max_total_scalar_bytes: BYTES,
             max_aliases: 256,
             max_anchors: 256,
             max_recorded_anchor_events: 4096,
-            max_recorded_anchor_bytes: LARGEST,
+            max_recorded_anchor_bytes: BYTES,
             max_merge_keys: 64,
-            max_depth: DEEPEST,
+            max_depth: LEVELS,
             max_documents: 1,
         },
         with_snippet: false,

@@ -204,6 +204,13 @@ fn serializers_are_chosen_by_name() {
 
 #[cfg(feature = "codec")]
 #[test]
+fn encryption_needs_keys() {
+    let fault = fault("session:\n  encrypt: true\n");
+    assert!(fault.starts_with("config.yml:2: session.encrypt: needs keys to encrypt with"), "{fault}");
+}
+
+#[cfg(feature = "codec")]
+#[test]
 fn keys_that_anyone_could_guess_are_refused() {
     for key in [
         "changeme",

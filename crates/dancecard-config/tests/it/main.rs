@@ -6,6 +6,7 @@ mod dancer;
 mod engines;
 mod faults;
 mod files;
+mod hostile;
 mod layout;
 mod printed;
 mod toy;

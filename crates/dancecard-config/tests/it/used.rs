@@ -55,6 +55,7 @@ async fn sessions_are_written_as_the_file_says_and_read_whatever_it_said_before(
         ("MessagePack", ", compress_above: 0".to_owned(), CodecTag::COMPRESSED),
         ("json", format!(", encryption_keys: [{key}]"), CodecTag::ENCRYPTED),
         ("msgpack", format!(", encryption_keys: [{key}], compress_above: 100"), CodecTag::ENCRYPTED),
+        ("json", format!(", encryption_keys: [{key}], encrypt: false"), CodecTag::JSON),
     ];
     let mut token: Option<String> = None;
     for (count, (serializer, more, tag)) in steps.into_iter().enumerate() {
