@@ -5,6 +5,13 @@ use std::path::Path;
 use dancecard::config::{Config, Loader, engines};
 use dancecard::{ErrorKind, Result, Store};
 
+trials! {
+    every_name_and_every_foreign_key_is_understood,
+    opening_asks_nothing,
+    a_sealed_cookie_needs_a_good_key_and_may_have_a_registry,
+    what_has_no_counterpart_is_refused,
+}
+
 const KEY: &str = "q83vEjRWeJq83vEjRWeJqxI0VniavN7_EjRWeJq83vE=";
 
 fn load_in(folder: &Path, text: &str) -> Result<Config> {
@@ -118,8 +125,7 @@ const CHOICES: &[Choice] = &[
     ("session: KiokuDB\nengines: { session: { KiokuDB: { kiokudb_backend: Memory } } }", "memory", &[]),
 ];
 
-#[test]
-fn every_name_and_every_foreign_key_is_understood() {
+async fn every_name_and_every_foreign_key_is_understood() {
     for (text, engine, settings) in CHOICES {
         let config = load(text).unwrap_or_else(|error| panic!("{text}: {error}"));
         assert_eq!(value(&config, "session.engine"), *engine, "{text}");
@@ -134,8 +140,7 @@ fn every_name_and_every_foreign_key_is_understood() {
     }
 }
 
-#[test]
-fn opening_asks_nothing() {
+async fn opening_asks_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let nowhere = folder.path().join("nowhere");
     let nowhere = nowhere.display();
@@ -156,8 +161,7 @@ fn opening_asks_nothing() {
     assert_eq!(left, ["config.yml"]);
 }
 
-#[test]
-fn a_sealed_cookie_needs_a_good_key_and_may_have_a_registry() {
+async fn a_sealed_cookie_needs_a_good_key_and_may_have_a_registry() {
     let cookie = |settings: &str| {
         load(&format!("session: Cookie\nengines: {{ session: {{ Cookie: {{ {settings} }} }} }}"))
     };
@@ -183,8 +187,7 @@ fn a_sealed_cookie_needs_a_good_key_and_may_have_a_registry() {
     assert!(unknown.to_string().contains("there is no such engine"), "{unknown}");
 }
 
-#[test]
-fn what_has_no_counterpart_is_refused() {
+async fn what_has_no_counterpart_is_refused() {
     let cases = [
         ("session: DBI\n", "session.engine: needs `dsn`"),
         (

@@ -1,7 +1,21 @@
 //! The promises of the session layer over an engine that keeps records as bytes, as most engines will.
 
 use dancecard::{MemoryStore, Meta, Record, RecordKey, Result, Store, Timestamp, Version, WriteMode};
-use dancecard_testkit::interleave::{Counterexample, explore, seeds};
+use dancecard_testkit::interleave::{explore, seeds};
+use libtest_mimic::Trial;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        crate::plain(
+            "enveloped::every_promise_holds_through_the_envelope",
+            every_promise_holds_through_the_envelope,
+        ),
+        crate::plain(
+            "enveloped::a_marker_that_lost_its_limit_is_found_out",
+            a_marker_that_lost_its_limit_is_found_out,
+        ),
+    ]
+}
 
 /// The memory engine, through the bytes of the envelope.
 #[derive(Debug)]
@@ -34,14 +48,13 @@ impl Store for Enveloped {
     }
 }
 
-#[test]
-fn every_promise_holds_through_the_envelope() -> Result<(), Counterexample> {
-    explore(|| Enveloped::new(|meta| meta), seeds(0..1_000)).map(drop)
+fn every_promise_holds_through_the_envelope() {
+    let explored = explore(|| Enveloped::new(|meta| meta), seeds(0..1_000));
+    explored.unwrap_or_else(|found| panic!("{found}"));
 }
 
 /// An envelope once took a limit at the beginning, "no grace", for none: an id from before a sign-in then led to the
 /// new session for a minute.
-#[test]
 fn a_marker_that_lost_its_limit_is_found_out() {
     let forgets = |meta: Meta| match meta.absolute_at() == meta.created_at() {
         true => meta.with_absolute_at(Timestamp::MAX),

@@ -6,6 +6,10 @@ use dancecard::{
 use dancecard::{ListQuery, TokenAction};
 use futures_util::StreamExt;
 
+trials! {
+    without_randomness_there_is_no_session,
+}
+
 /// Fails, as the system's generator would.
 #[derive(Debug)]
 struct NoIds;
@@ -16,7 +20,6 @@ impl IdGenerator for NoIds {
     }
 }
 
-#[tokio::test]
 async fn without_randomness_there_is_no_session() {
     let working = SessionManager::new(MemoryStore::new()).with_ids(SystemIds);
     let broken = working.clone().with_ids(NoIds);

@@ -3,6 +3,10 @@
 use dancecard::sqlite::{Config, SqliteStore};
 use dancecard::{MemoryStore, SessionManager, Store, Token, TokenAction};
 
+trials! {
+    the_id_from_before_a_sign_in_stops_at_once,
+}
+
 async fn token_of(manager: &SessionManager, session: &dancecard::Session) -> Token {
     match manager.commit(session).await.unwrap().token {
         TokenAction::Set { token, .. } => token,
@@ -27,7 +31,6 @@ async fn check(store: impl Store) {
     assert_eq!(session.get::<String>("cart").await.unwrap(), None);
 }
 
-#[tokio::test]
 async fn the_id_from_before_a_sign_in_stops_at_once() {
     check(MemoryStore::new()).await;
     let folder = tempfile::tempdir().unwrap();

@@ -6,6 +6,14 @@ use dancecard::{
     JsonCodec, MemoryStore, Meta, Record, RecordKey, SessionId, SessionManager, Store, Timestamp, TokenAction,
 };
 
+trials! {
+    the_envelope_is_as_specified,
+    the_document_is_as_specified,
+    #[cfg(feature = "codec")]
+    the_codecs_are_as_specified,
+    plain_json_is_read_too,
+}
+
 /// The bytes of a `hex` block: pairs of digits before the first `;` of each line.
 fn bytes_in(page: &str, heading: &str) -> Vec<u8> {
     let text = page.split(heading).nth(1).unwrap_or_else(|| panic!("no heading `{heading}`"));
@@ -32,8 +40,7 @@ fn check_meta(heading: &str, meta: &Meta) {
     assert!(read == *meta && length == bytes.len());
 }
 
-#[test]
-fn the_envelope_is_as_specified() {
+async fn the_envelope_is_as_specified() {
     let hour = Duration::from_secs(3600);
     let ada = Meta::new(START, START.saturating_add(hour))
         .with_absolute_at(START.saturating_add(24 * hour))
@@ -47,7 +54,6 @@ fn the_envelope_is_as_specified() {
     check_meta("## A marker", &marker);
 }
 
-#[tokio::test]
 async fn the_document_is_as_specified() {
     let wanted = bytes_in(DOCUMENT, "## A document");
     let manager = SessionManager::new(MemoryStore::new()).with_codec(JsonCodec);
@@ -74,7 +80,6 @@ async fn coded(codec: impl dancecard::Codec) -> Vec<u8> {
 }
 
 #[cfg(feature = "codec")]
-#[tokio::test]
 async fn the_codecs_are_as_specified() {
     use dancecard::codec::{Compressed, Encrypted, MessagePackCodec, YamlCodec};
     use dancecard::seal::{Key, KeyRing};
@@ -93,7 +98,6 @@ async fn the_codecs_are_as_specified() {
     assert_eq!(sealed.len(), packed.len() + 46);
 }
 
-#[tokio::test]
 async fn plain_json_is_read_too() {
     let store = MemoryStore::new();
     let id = SessionId::from_bytes([7; 32]);

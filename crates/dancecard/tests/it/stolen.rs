@@ -4,11 +4,14 @@ use dancecard::sqlite::{Config, SqliteStore};
 use dancecard::{ListQuery, SessionManager, Store, TokenAction};
 use futures_util::StreamExt;
 
+trials! {
+    a_stolen_store_logs_nobody_in,
+}
+
 fn contains(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
 }
 
-#[tokio::test]
 async fn a_stolen_store_logs_nobody_in() {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::connect(Config::new(folder.path().join("sessions.db"))).unwrap();

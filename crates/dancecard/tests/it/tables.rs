@@ -15,6 +15,11 @@ use dancecard::seal::{Key, KeyRing};
 use dancecard::sqlite::{self, SqliteStore};
 use dancecard::{Capabilities, Facts, Intent, MemoryStore, Plan, Presence, Store, Support, plan};
 
+trials! {
+    the_readme_states_what_the_engines_can_do,
+    the_decision_table_is_rendered_from_the_code,
+}
+
 fn in_repository(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
 }
@@ -76,8 +81,7 @@ fn engines(folder: &Path) -> Vec<(&'static str, Capabilities)> {
     ]
 }
 
-#[test]
-fn the_readme_states_what_the_engines_can_do() {
+async fn the_readme_states_what_the_engines_can_do() {
     let folder = tempfile::tempdir().unwrap();
     type Column = (&'static str, fn(&Capabilities) -> String);
     let columns: [Column; 9] = [
@@ -138,8 +142,7 @@ fn only(among: &[Facts]) -> String {
     format!("**{:?}**", plans[0])
 }
 
-#[test]
-fn the_decision_table_is_rendered_from_the_code() {
+async fn the_decision_table_is_rendered_from_the_code() {
     use Presence::{Absent, Gone, NoToken, Present, Unknown, Unloaded};
     let intents = [Intent::Keep, Intent::Cycle, Intent::SignIn, Intent::Destroy];
     let mut table = "| presence | Keep | Cycle | SignIn | Destroy |\n|---|---|---|---|---|".to_owned();

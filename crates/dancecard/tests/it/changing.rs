@@ -1,0 +1,412 @@
+//! Sessions change over from form to form on every engine, whether the form is chosen in code or in a file.
+
+use std::any::Any;
+use std::path::Path;
+use std::sync::Arc;
+
+use dancecard::codec::{Compressed, Encrypted, MessagePackCodec, SharedCodec, YamlCodec, by_name};
+use dancecard::config::{Engines, Loader, engines};
+use dancecard::http::SessionHttp;
+use dancecard::seal::{Key, KeyRing};
+use dancecard::{
+    Carried, Changes, Codec, CodecTag, Error, ErrorKind, JsonCodec, MemoryStore, Result, Session, SessionId,
+    SessionManager, SharedStore, Store, Versioned,
+};
+use dancecard_servers as servers;
+use dancecard_servers::Absent;
+use http::HeaderMap;
+use libtest_mimic::Trial;
+use serde_json::value::RawValue;
+
+const OLD: &str = "q83vEjRWeJq83vEjRWeJqxI0VniavN7_EjRWeJq83vE=";
+const NEW: &str = "AJ8lSbbyzMwQPfdB0fC7hFlgMdaUzYqpMSmdTcHbAGs=";
+/// What encrypted data belong to, where a file sets no namespace.
+const APPLICATION: &str = "dancecard";
+const COOKIE: &str = "__Host-session";
+/// In the data, so that it is seen whether the stored bytes show them.
+const WORD: &str = "quickstep";
+
+/// A way to write the data of sessions.
+#[derive(Clone, Copy)]
+struct Form {
+    serializer: &'static str,
+    compressed: bool,
+    /// The first encrypts, unless none does.
+    keys: &'static [&'static str],
+    plain: bool,
+    tag: CodecTag,
+    /// Whether stored bytes are of this form.
+    fits: fn(&[u8]) -> bool,
+}
+
+const JSON: Form = Form {
+    serializer: "json",
+    compressed: false,
+    keys: &[],
+    plain: true,
+    tag: CodecTag::JSON,
+    fits: |bytes| bytes.starts_with(b"{\"") && shows(bytes),
+};
+const PACKED: Form = Form {
+    serializer: "MessagePack",
+    tag: CodecTag::MESSAGE_PACK,
+    fits: |bytes| bytes.first() == Some(&0x82) && shows(bytes),
+    ..JSON
+};
+const YAML: Form = Form {
+    serializer: "yaml",
+    tag: CodecTag::YAML,
+    fits: |bytes| {
+        String::from_utf8_lossy(bytes).lines().any(|line| line.starts_with("count: ")) && shows(bytes)
+    },
+    ..JSON
+};
+const COMPRESSED: Form = Form {
+    compressed: true,
+    tag: CodecTag::COMPRESSED,
+    fits: |bytes| bytes.starts_with(&[1, CodecTag::JSON.0]),
+    ..JSON
+};
+const ENCRYPTED: Form = Form {
+    serializer: "yaml",
+    keys: &[OLD],
+    plain: false,
+    tag: CodecTag::ENCRYPTED,
+    fits: |bytes| !shows(bytes) && opens(bytes, OLD) && !opens(bytes, NEW),
+    ..JSON
+};
+/// All at once, and under the next key.
+const ROTATED: Form = Form {
+    serializer: "messagepack",
+    compressed: true,
+    keys: &[NEW, OLD],
+    fits: |bytes| !shows(bytes) && opens(bytes, NEW) && !opens(bytes, OLD),
+    ..ENCRYPTED
+};
+/// On the way back: what is encrypted is read still, and no longer written.
+const PLAIN: Form = Form { keys: &[NEW, OLD], ..JSON };
+
+const CHANGES: [Form; 8] = [JSON, PACKED, YAML, COMPRESSED, ENCRYPTED, ROTATED, PLAIN, JSON];
+
+fn shows(bytes: &[u8]) -> bool {
+    bytes.windows(WORD.len()).any(|part| part == WORD.as_bytes())
+}
+
+fn opens(bytes: &[u8], key: &str) -> bool {
+    ring(&[key]).sealer("payload", APPLICATION).open(&[], bytes).is_some()
+}
+
+fn ring(keys: &[&str]) -> KeyRing {
+    KeyRing::new(keys.iter().map(|key| Key::parse(key).unwrap())).unwrap()
+}
+
+impl Form {
+    /// A manager that writes it, and reads the others for which it has keys.
+    fn in_code(&self, store: SharedStore) -> SessionManager {
+        let serializer = by_name(self.serializer).unwrap();
+        let manager = SessionManager::new(store).with_codec(MessagePackCodec).with_codec(YamlCodec);
+        let manager = manager.with_codec(Compressed::new(JsonCodec)).with_codec(serializer.clone());
+        let writer: SharedCodec = match self.compressed {
+            true => Arc::new(Compressed::new(serializer).with_threshold(16)),
+            false => serializer,
+        };
+        if self.keys.is_empty() {
+            return manager.with_codec(writer);
+        }
+        let encrypted = Encrypted::new(writer.clone(), &ring(self.keys), APPLICATION);
+        let manager = manager.with_codec(encrypted);
+        if self.plain { manager.with_codec(writer) } else { manager }
+    }
+
+    /// The same, in the words of a file.
+    fn in_file(&self, engine: &str) -> String {
+        let compress = if self.compressed { "16" } else { "never" };
+        let encrypt = !self.plain;
+        format!(
+            "session:\n  engine: '{engine}'\n  serializer: {}\n  compress_above: {compress}\n  encryption_keys: {:?}\n  encrypt: {encrypt}\n",
+            self.serializer, self.keys
+        )
+        .replace("  encryption_keys: []\n", "")
+    }
+}
+
+/// Somebody's own, that no other manager knows.
+#[derive(Debug)]
+struct Own;
+
+impl Codec for Own {
+    fn tag(&self) -> CodecTag {
+        CodecTag::FIRST_OWN
+    }
+
+    fn open(&self, stored: &[u8]) -> Result<Option<Vec<u8>>> {
+        JsonCodec.open(stored)
+    }
+
+    fn encode(&self, stored: Option<&[u8]>, changes: Changes<'_>) -> Result<Option<Vec<u8>>> {
+        JsonCodec.encode(stored, changes)
+    }
+}
+
+/// An engine, and what lies in it.
+struct House {
+    engines: Engines,
+    engine: String,
+    folder: tempfile::TempDir,
+    _server: Box<dyn Any>,
+}
+
+/// How a form is chosen.
+type Way = fn(&House, &Form) -> SessionHttp;
+
+impl House {
+    fn in_code(&self, form: &Form) -> SessionHttp {
+        SessionHttp::new(form.in_code(self.engines.open(&self.engine).unwrap()))
+    }
+
+    fn in_file(&self, form: &Form) -> SessionHttp {
+        let path = self.folder.path().join("config.yml");
+        std::fs::write(&path, form.in_file(&self.engine)).unwrap();
+        Loader::new(path).with_variables([("A", "b")]).load(&self.engines).unwrap().http().unwrap()
+    }
+
+    async fn changes_over(&self, way: Way) {
+        let mut browser = Browser::default();
+        let mut before: Option<Versioned> = None;
+        for (count, form) in CHANGES.iter().enumerate() {
+            let http = way(self, form);
+            if let Some(before) = &before {
+                assert_eq!(browser.reads(&http).await.unwrap(), count, "{}", form.serializer);
+                browser.keeps(&http, before).await;
+            }
+            browser.counts(&http).await.unwrap();
+            let stored = browser.stored(&http).await;
+            assert_eq!(stored.meta().codec(), form.tag);
+            assert!((form.fits)(stored.payload()), "{} {:?}", form.serializer, form.tag);
+            assert_eq!(browser.reads(&http).await.unwrap(), count + 1);
+            before = Some(stored);
+        }
+    }
+
+    /// What one writes and the other can't read stays as it is, and says what to do.
+    async fn refuses(&self, writer: &SessionHttp, reader: &SessionHttp, remedy: &str) {
+        let mut browser = Browser::default();
+        browser.counts(writer).await.unwrap();
+        let (before, cookie) = (browser.stored(writer).await, browser.cookie.clone());
+        for error in [browser.reads(reader).await.unwrap_err(), browser.sets(reader).await.unwrap_err()] {
+            assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+            assert!(error.to_string().contains(remedy) && !format!("{error:?}").contains(WORD), "{error}");
+        }
+        browser.keeps(writer, &before).await;
+        assert_eq!(browser.cookie, cookie);
+        browser.counts(writer).await.unwrap();
+        assert_eq!(browser.reads(writer).await.unwrap(), 2);
+    }
+
+    async fn refuses_what_it_can_not_read(&self, way: Way) {
+        let under_the_next = Form { keys: &[NEW], ..ENCRYPTED };
+        let encrypted = way(self, &ENCRYPTED);
+        self.refuses(&encrypted, &way(self, &JSON), "codec 5, which is not configured: add that codec").await;
+        self.refuses(&encrypted, &way(self, &under_the_next), "put its key back in").await;
+        let own = SessionHttp::new(way(self, &JSON).manager().clone().with_codec(Own));
+        self.refuses(&own, &way(self, &PACKED), "codec 128, which is not configured: add that codec").await;
+    }
+}
+
+/// What a browser keeps.
+#[derive(Default)]
+struct Browser {
+    cookie: String,
+}
+
+impl Browser {
+    /// One request.
+    async fn visit<T>(
+        &mut self,
+        http: &SessionHttp,
+        handler: impl AsyncFnOnce(&Session) -> Result<T>,
+    ) -> Result<T> {
+        let mut request = HeaderMap::new();
+        request.insert("host", "shop.example".parse().unwrap());
+        if !self.cookie.is_empty() {
+            request.insert("cookie", format!("{COOKIE}={}", self.cookie).parse().unwrap());
+        }
+        let exchange = http.begin(&request);
+        let told = handler(exchange.session()).await;
+        let mut response = HeaderMap::new();
+        exchange.finish(if told.is_ok() { 200 } else { 500 }, &mut response).await?;
+        if let Some(line) = response.get("set-cookie") {
+            let value =
+                line.to_str().unwrap().strip_prefix(COOKIE).and_then(|rest| rest.strip_prefix('=')).unwrap();
+            self.cookie = value.split(';').next().unwrap().to_owned();
+        }
+        told
+    }
+
+    /// How often it counted, with the rest as it was.
+    async fn reads(&mut self, http: &SessionHttp) -> Result<usize> {
+        self.visit(http, async |session| {
+            let kept: Option<Box<RawValue>> = session.get("kept").await?;
+            assert_eq!(kept.unwrap().get(), kept_text());
+            Ok(session.get("count").await?.unwrap_or_default())
+        })
+        .await
+    }
+
+    async fn counts(&mut self, http: &SessionHttp) -> Result<()> {
+        self.visit(http, async |session| {
+            if session.get::<usize>("count").await?.is_none() {
+                session.set("kept", RawValue::from_string(kept_text()).unwrap())?;
+            }
+            session.update("count", |count: &mut usize| *count += 1)
+        })
+        .await
+    }
+
+    async fn sets(&mut self, http: &SessionHttp) -> Result<()> {
+        self.visit(http, async |session| session.set("count", 0)).await
+    }
+
+    /// The record as it lies in the engine, or in the cookie.
+    async fn stored(&self, http: &SessionHttp) -> Versioned {
+        let (token, sealed) = self.cookie.split_once('.').unwrap_or((&self.cookie, ""));
+        let key = SessionId::parse(token.as_bytes()).unwrap().key("");
+        let store = http.manager().store();
+        let found = match store.client_side() {
+            Some(client_side) => {
+                let records = vec![(key.clone(), sealed.as_bytes().to_vec())];
+                client_side.receive(Carried { channel: COOKIE, limit: 4096, records }).0.load(&key).await
+            }
+            None => store.load(&key).await,
+        };
+        found.unwrap().unwrap()
+    }
+
+    async fn keeps(&self, http: &SessionHttp, before: &Versioned) {
+        let now = self.stored(http).await;
+        let same = now.payload() == before.payload() && now.meta().codec() == before.meta().codec();
+        assert!(same && now.version() == before.version(), "it was written over");
+    }
+}
+
+/// Values whose spelling counts, and enough of them to be worth compressing.
+fn kept_text() -> String {
+    format!("{{\"é\":[1.50,-0.0,1e400,null],\"text\":\"{}\"}}", [WORD; 20].join(" "))
+}
+
+/// What keeps an engine where it is, and the URL or name that chooses it.
+type Opened = (Box<dyn Any>, String);
+
+/// An engine, and whether its server can be had.
+struct Case {
+    name: &'static str,
+    check: fn() -> std::result::Result<(), Absent>,
+    open: fn(&Path) -> std::result::Result<Opened, Absent>,
+}
+
+fn local(url: String) -> std::result::Result<Opened, Absent> {
+    Ok((Box::new(()), url))
+}
+
+/// A server, with settings that give a busy machine the time it needs.
+fn remote(url: String, settings: &str, running: impl Any) -> std::result::Result<Opened, Absent> {
+    Ok((Box::new(running), format!("{url}{settings}")))
+}
+
+const PATIENT: &str = "?timeout_ms=60000&connect_timeout_ms=60000";
+
+static CASES: [Case; 11] = [
+    Case { name: "memory", check: || Ok(()), open: |_| local("memory".to_owned()) },
+    Case {
+        name: "sqlite",
+        check: || Ok(()),
+        open: |folder| local(format!("sqlite:{}/s.db", folder.display())),
+    },
+    Case {
+        name: "file",
+        check: || Ok(()),
+        open: |folder| local(format!("file:{}/sessions", folder.display())),
+    },
+    Case {
+        name: "cookie",
+        check: || Ok(()),
+        open: |_| local(format!("cookie:?keys={NEW}&application=shop")),
+    },
+    Case {
+        name: "object-fs",
+        check: || Ok(()),
+        open: |folder| {
+            local(format!("object:fs?root={}&last_writer_wins=true", folder.join("objects").display()))
+        },
+    },
+    Case {
+        name: "object-s3",
+        check: servers::s3::check,
+        open: |_| {
+            use servers::s3::{ACCESS_KEY, BUCKET, REGION, SECRET_KEY};
+            let server = servers::s3::start()?;
+            let settings = format!(
+                "object:s3?bucket={BUCKET}&region={REGION}&access_key_id={ACCESS_KEY}&secret_access_key={SECRET_KEY}\
+                &disable_config_load=true&disable_ec2_metadata=true&timeout_ms=60000&endpoint="
+            );
+            remote(settings, &server.url(), server)
+        },
+    },
+    Case {
+        name: "redis",
+        check: servers::redis::check,
+        open: |_| servers::redis::start().and_then(|server| remote(server.url(), PATIENT, server)),
+    },
+    Case {
+        name: "memcached",
+        check: servers::memcached::check,
+        open: |_| {
+            servers::memcached::start().and_then(|server| remote(server.url(), "?timeout_ms=60000", server))
+        },
+    },
+    Case {
+        name: "postgres",
+        check: servers::postgres::check,
+        open: |_| servers::postgres::start().and_then(|server| remote(server.url(), PATIENT, server)),
+    },
+    Case {
+        name: "mysql",
+        check: servers::mariadb::check,
+        open: |_| servers::mariadb::start().and_then(|server| remote(server.url(), PATIENT, server)),
+    },
+    Case {
+        name: "mongodb",
+        check: servers::mongod::check,
+        open: |_| {
+            servers::mongod::start().and_then(|server| remote(server.url(), "/?timeout_ms=60000", server))
+        },
+    },
+];
+
+pub(crate) fn trials() -> Vec<Trial> {
+    CASES.iter().map(trial).collect()
+}
+
+fn trial(case: &'static Case) -> Trial {
+    match (case.check)() {
+        Ok(()) => crate::trial(format!("changing::{}", case.name), move || run(case)),
+        Err(absent) => absent.trial(case.name),
+    }
+}
+
+async fn run(case: &'static Case) {
+    #[derive(Default, serde::Serialize, serde::Deserialize)]
+    struct Nothing {}
+
+    let folder = tempfile::tempdir().unwrap();
+    let (server, engine) = (case.open)(folder.path()).unwrap();
+    let mut engines = engines();
+    // One for all managers, where each would have a memory of its own.
+    let memory = SharedStore::new(MemoryStore::new());
+    engines.register("memory", &[], move |_: Nothing| Ok(memory.clone()));
+    let house = House { engines, engine, folder, _server: server };
+    for way in [House::in_code as Way, House::in_file] {
+        house.changes_over(way).await;
+        house.refuses_what_it_can_not_read(way).await;
+    }
+}
