@@ -112,6 +112,25 @@ mod tests {
         assert_eq!(decode(&[bytes, vec![0]].concat()).map(drop), Err(Fault::Cut));
     }
 
+    /// A byte of the payload may be any; in all that says what is what, a changed one is noticed or says something else.
+    #[test]
+    fn no_changed_byte_is_the_same_record() {
+        let key = RecordKey::new(b"key");
+        let whole = object(Some(&key));
+        let record = decode(&whole).unwrap().record;
+        for place in (0..whole.len()).filter(|place| !(5..13).contains(place)) {
+            for bit in 0..8 {
+                let mut changed = whole.clone();
+                changed[place] ^= 1 << bit;
+                let found = decode(&changed).ok();
+                let same = |found: &Object| {
+                    found.record.to_envelope() == record.to_envelope() && found.key.as_ref() == Some(&key)
+                };
+                assert!(!found.as_ref().is_some_and(same), "{place} {bit}");
+            }
+        }
+    }
+
     #[test]
     fn foreign_and_newer_objects_are_told_apart() {
         assert_eq!(decode(b"<html>not found</html>").map(drop), Err(Fault::Foreign));

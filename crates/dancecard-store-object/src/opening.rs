@@ -43,6 +43,11 @@ pub(crate) async fn open(
         let written = client.put(&paths.mark(), mark(), condition, operation).await;
         must_conflict(written.map(drop), operation)?;
     }
+    if client.remove_at(&paths.mark(), &impossible, operation).await? {
+        // It was not to go.
+        sign(client, paths, operation).await?;
+        return Err(unfaithful(operation));
+    }
     Ok(())
 }
 
@@ -57,8 +62,8 @@ fn must_conflict(written: Result<()>, operation: &'static str) -> Result<()> {
 fn unfaithful(operation: &'static str) -> Error {
     error::config(
         operation,
-        "the server passes over conditions of writes, so changes made at the same time would be lost; use another one, \
-         or accept that by setting `last_writer_wins`",
+        "the server passes over conditions of writes or removals, so changes made at the same time would be lost; use \
+         another one, or accept that by setting `last_writer_wins`",
     )
 }
 

@@ -70,12 +70,19 @@ async fn a_prefix_of_another_release_is_refused() {
 
 /// A server that always gives one answer.
 fn impostor(status: &'static str, body: &'static str) -> String {
+    impostor_that(move |_| (status, body))
+}
+
+/// A server that gives these answers to the beginnings of requests.
+fn impostor_that(answer: impl Fn(&[u8]) -> (&'static str, &'static str) + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
         for client in listener.incoming() {
             let Ok(mut client) = client else { return };
-            let _ = client.read(&mut [0; 4096]);
+            let mut request = [0; 4096];
+            let read = client.read(&mut request).unwrap_or_default();
+            let (status, body) = answer(&request[..read]);
             let head = format!("HTTP/1.1 {status}\r\nETag: \"1\"\r\nConnection: close\r\n");
             let _ = write!(client, "{head}Content-Length: {}\r\n\r\n{body}", body.len());
         }
@@ -83,9 +90,20 @@ fn impostor(status: &'static str, body: &'static str) -> String {
     format!("http://{address}")
 }
 
+const MARK: &str = r#"{"dancecard": "sessions", "layout": 1}"#;
+
 /// A server of a protocol that it knows half of: it says yes to everything.
 fn yes_man() -> String {
-    impostor("200 OK", r#"{"dancecard": "sessions", "layout": 1}"#)
+    impostor("200 OK", MARK)
+}
+
+/// It knows the conditions of writes, and not those of removals.
+fn careless_remover() -> String {
+    impostor_that(|request| match request {
+        [b'G', ..] => ("200 OK", MARK),
+        [b'P', ..] => ("412 Precondition Failed", ""),
+        _ => ("204 No Content", ""),
+    })
 }
 
 async fn wrong_credentials_are_told_and_not_shown() {
@@ -146,10 +164,12 @@ async fn a_bucket_that_was_emptied_is_told() {
 }
 
 async fn a_server_that_passes_over_conditions_is_refused() {
-    let store = connect(&config(&yes_man()));
-    let error = store.write(&key("a"), bulk(1), WriteMode::Create).await.map(drop).unwrap_err();
-    assert_is(&error, ErrorKind::Config, Retry::Never);
-    assert!(error.to_string().contains("last_writer_wins"), "{error}");
+    for server in [yes_man(), careless_remover()] {
+        let store = connect(&config(&server));
+        let error = store.write(&key("a"), bulk(1), WriteMode::Create).await.map(drop).unwrap_err();
+        assert_is(&error, ErrorKind::Config, Retry::Never);
+        assert!(error.to_string().contains("last_writer_wins"), "{error}");
+    }
     let config = config(&yes_man()).with_last_writer_wins(true);
     ObjectStore::connect(config).unwrap().health().await.unwrap();
 }
