@@ -32,7 +32,7 @@ impl Lifetime {
         Self { idle: Some(idle), absolute: None }
     }
 
-    /// Ends after so long, however it is used.
+    /// Ends after so long, however it is used. Then nobody notes when it was last used; see [`Meta::last_seen`].
     pub const fn absolute(absolute: Duration) -> Self {
         Self { idle: None, absolute: Some(absolute) }
     }
@@ -66,7 +66,8 @@ pub enum AtLimit {
     /// End the sessions that were signed in to first.
     #[default]
     EndOldest,
-    /// End the sessions that have not been used for longest.
+    /// End the sessions that have not been used for longest. Use is noted for the sake of the idle limit, so a session
+    /// without one counts as unused since it began: give such sessions both limits, of the same length if need be.
     EndIdlest,
     /// End the new one again: the sign-in is refused.
     RefuseNew,

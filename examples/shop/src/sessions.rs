@@ -19,8 +19,9 @@ use crate::pages::failure::PageError;
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What a visitor gets who asked to be remembered.
-pub(crate) const REMEMBERED: Lifetime = Lifetime::absolute(DAY.saturating_mul(30));
+/// What a visitor gets who asked to be remembered. The idle limit ends nothing sooner: it is there so that use is noted, and
+/// the list of devices knows when each was last seen.
+pub(crate) const REMEMBERED: Lifetime = Lifetime::new(DAY.saturating_mul(30), DAY.saturating_mul(30));
 
 /// Makes the page that takes the place of one whose session could not be stored.
 pub(crate) type OnFailure = fn(&Error) -> Response;
