@@ -129,8 +129,13 @@ impl Engines {
     }
 
     fn add(&mut self, name: &str, aliases: &[&str], way: Way) -> &mut Engine {
-        let names: Vec<_> =
-            std::iter::once(&name).chain(aliases).map(|name| name.to_ascii_lowercase()).collect();
+        let mut names = Vec::new();
+        for name in std::iter::once(&name).chain(aliases).map(|name| name.to_ascii_lowercase()) {
+            // The scheme of an engine's URLs is often its name as well.
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
         self.0.iter_mut().for_each(|engine| engine.names.retain(|other| !names.contains(other)));
         self.0.retain(|engine| !engine.names.is_empty());
         self.0.insert(0, Engine { names, schemes: Vec::new(), foreign: &[], adapt: None, way });

@@ -145,3 +145,14 @@ fn a_name_that_is_registered_again_means_the_new_one() {
         assert_eq!(value(&config, "session.engine"), name);
     }
 }
+
+#[test]
+fn an_engine_that_is_missing_is_set_up_once_although_its_urls_begin_with_its_name() {
+    let mut engines = Engines::new();
+    engines.missing("attic", &["loft", "attic", "attics"], "attic");
+    let text = "session: attic\nengines: { session: { attic: { url: 'attics://hall' } } }\n";
+    let files = Files::new(&[("config.yml", text)]);
+    let loader = Loader::new(files.path().join("config.yml"));
+    let told = loader.with_variables([("A", "b")]).load(&engines).unwrap_err().to_string();
+    assert!(told.contains("the engine `attic` is not in this build"), "{told}");
+}
