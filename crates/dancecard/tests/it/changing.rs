@@ -1,7 +1,6 @@
 //! Sessions change over from form to form on every engine, whether the form is chosen in code or in a file.
 
 use std::any::Any;
-use std::path::Path;
 use std::sync::Arc;
 
 use dancecard::codec::{Compressed, Encrypted, MessagePackCodec, SharedCodec, YamlCodec, by_name};
@@ -9,22 +8,51 @@ use dancecard::config::{Engines, Loader, engines};
 use dancecard::http::SessionHttp;
 use dancecard::seal::{Key, KeyRing};
 use dancecard::{
-    Carried, Changes, Codec, CodecTag, Error, ErrorKind, JsonCodec, MemoryStore, Result, Session, SessionId,
-    SessionManager, SharedStore, Store, Versioned,
+    Changes, Codec, CodecTag, ErrorKind, JsonCodec, MemoryStore, Result, SessionManager, SharedStore,
+    Versioned,
 };
-use dancecard_servers as servers;
-use dancecard_servers::Absent;
-use http::HeaderMap;
 use libtest_mimic::Trial;
-use serde_json::value::RawValue;
+
+use browser::Browser;
+use cases::Case;
+
+mod browser;
+mod cases;
 
 const OLD: &str = "q83vEjRWeJq83vEjRWeJqxI0VniavN7_EjRWeJq83vE=";
 const NEW: &str = "AJ8lSbbyzMwQPfdB0fC7hFlgMdaUzYqpMSmdTcHbAGs=";
 /// What encrypted data belong to, where a file sets no namespace.
 const APPLICATION: &str = "dancecard";
-const COOKIE: &str = "__Host-session";
 /// In the data, so that it is seen whether the stored bytes show them.
 const WORD: &str = "quickstep";
+
+pub(crate) fn trials() -> Vec<Trial> {
+    cases::ALL.iter().map(trial).collect()
+}
+
+fn trial(case: &'static Case) -> Trial {
+    match (case.check)() {
+        Ok(()) => crate::trial(format!("changing::{}", case.name), move || run(case)),
+        Err(absent) => absent.trial(case.name),
+    }
+}
+
+async fn run(case: &'static Case) {
+    #[derive(Default, serde::Serialize, serde::Deserialize)]
+    struct Nothing {}
+
+    let folder = tempfile::tempdir().unwrap();
+    let (server, engine) = (case.open)(folder.path()).unwrap();
+    let mut engines = engines();
+    // One for all managers, where each would have a memory of its own.
+    let memory = SharedStore::new(MemoryStore::new());
+    engines.register("memory", &[], move |_: Nothing| Ok(memory.clone()));
+    let house = House { engines, engine, folder, _server: server };
+    for way in [House::in_code as Way, House::in_file] {
+        house.changes_over(way).await;
+        house.refuses_what_it_can_not_read(way).await;
+    }
+}
 
 /// A way to write the data of sessions.
 #[derive(Clone, Copy)]
@@ -210,203 +238,5 @@ impl House {
         self.refuses(&encrypted, &way(self, &under_the_next), "put its key back in").await;
         let own = SessionHttp::new(way(self, &JSON).manager().clone().with_codec(Own));
         self.refuses(&own, &way(self, &PACKED), "codec 128, which is not configured: add that codec").await;
-    }
-}
-
-/// What a browser keeps.
-#[derive(Default)]
-struct Browser {
-    cookie: String,
-}
-
-impl Browser {
-    /// One request.
-    async fn visit<T>(
-        &mut self,
-        http: &SessionHttp,
-        handler: impl AsyncFnOnce(&Session) -> Result<T>,
-    ) -> Result<T> {
-        let mut request = HeaderMap::new();
-        request.insert("host", "shop.example".parse().unwrap());
-        if !self.cookie.is_empty() {
-            request.insert("cookie", format!("{COOKIE}={}", self.cookie).parse().unwrap());
-        }
-        let exchange = http.begin(&request);
-        let told = handler(exchange.session()).await;
-        let mut response = HeaderMap::new();
-        exchange.finish(if told.is_ok() { 200 } else { 500 }, &mut response).await?;
-        if let Some(line) = response.get("set-cookie") {
-            let value =
-                line.to_str().unwrap().strip_prefix(COOKIE).and_then(|rest| rest.strip_prefix('=')).unwrap();
-            self.cookie = value.split(';').next().unwrap().to_owned();
-        }
-        told
-    }
-
-    /// How often it counted, with the rest as it was.
-    async fn reads(&mut self, http: &SessionHttp) -> Result<usize> {
-        self.visit(http, async |session| {
-            let kept: Option<Box<RawValue>> = session.get("kept").await?;
-            assert_eq!(kept.unwrap().get(), kept_text());
-            Ok(session.get("count").await?.unwrap_or_default())
-        })
-        .await
-    }
-
-    async fn counts(&mut self, http: &SessionHttp) -> Result<()> {
-        self.visit(http, async |session| {
-            if session.get::<usize>("count").await?.is_none() {
-                session.set("kept", RawValue::from_string(kept_text()).unwrap())?;
-            }
-            session.update("count", |count: &mut usize| *count += 1)
-        })
-        .await
-    }
-
-    async fn sets(&mut self, http: &SessionHttp) -> Result<()> {
-        self.visit(http, async |session| session.set("count", 0)).await
-    }
-
-    /// The record as it lies in the engine, or in the cookie.
-    async fn stored(&self, http: &SessionHttp) -> Versioned {
-        let (token, sealed) = self.cookie.split_once('.').unwrap_or((&self.cookie, ""));
-        let key = SessionId::parse(token.as_bytes()).unwrap().key("");
-        let store = http.manager().store();
-        let found = match store.client_side() {
-            Some(client_side) => {
-                let records = vec![(key.clone(), sealed.as_bytes().to_vec())];
-                client_side.receive(Carried { channel: COOKIE, limit: 4096, records }).0.load(&key).await
-            }
-            None => store.load(&key).await,
-        };
-        found.unwrap().unwrap()
-    }
-
-    async fn keeps(&self, http: &SessionHttp, before: &Versioned) {
-        let now = self.stored(http).await;
-        let same = now.payload() == before.payload() && now.meta().codec() == before.meta().codec();
-        assert!(same && now.version() == before.version(), "it was written over");
-    }
-}
-
-/// Values whose spelling counts, and enough of them to be worth compressing.
-fn kept_text() -> String {
-    format!("{{\"é\":[1.50,-0.0,1e400,null],\"text\":\"{}\"}}", [WORD; 20].join(" "))
-}
-
-/// What keeps an engine where it is, and the URL or name that chooses it.
-type Opened = (Box<dyn Any>, String);
-
-/// An engine, and whether its server can be had.
-struct Case {
-    name: &'static str,
-    check: fn() -> std::result::Result<(), Absent>,
-    open: fn(&Path) -> std::result::Result<Opened, Absent>,
-}
-
-fn local(url: String) -> std::result::Result<Opened, Absent> {
-    Ok((Box::new(()), url))
-}
-
-/// A server, with settings that give a busy machine the time it needs.
-fn remote(url: String, settings: &str, running: impl Any) -> std::result::Result<Opened, Absent> {
-    Ok((Box::new(running), format!("{url}{settings}")))
-}
-
-const PATIENT: &str = "?timeout_ms=60000&connect_timeout_ms=60000";
-
-static CASES: [Case; 11] = [
-    Case { name: "memory", check: || Ok(()), open: |_| local("memory".to_owned()) },
-    Case {
-        name: "sqlite",
-        check: || Ok(()),
-        open: |folder| local(format!("sqlite:{}/s.db", folder.display())),
-    },
-    Case {
-        name: "file",
-        check: || Ok(()),
-        open: |folder| local(format!("file:{}/sessions", folder.display())),
-    },
-    Case {
-        name: "cookie",
-        check: || Ok(()),
-        open: |_| local(format!("cookie:?keys={NEW}&application=shop")),
-    },
-    Case {
-        name: "object-fs",
-        check: || Ok(()),
-        open: |folder| {
-            local(format!("object:fs?root={}&last_writer_wins=true", folder.join("objects").display()))
-        },
-    },
-    Case {
-        name: "object-s3",
-        check: servers::s3::check,
-        open: |_| {
-            use servers::s3::{ACCESS_KEY, BUCKET, REGION, SECRET_KEY};
-            let server = servers::s3::start()?;
-            let settings = format!(
-                "object:s3?bucket={BUCKET}&region={REGION}&access_key_id={ACCESS_KEY}&secret_access_key={SECRET_KEY}\
-                &disable_config_load=true&disable_ec2_metadata=true&timeout_ms=60000&endpoint="
-            );
-            remote(settings, &server.url(), server)
-        },
-    },
-    Case {
-        name: "redis",
-        check: servers::redis::check,
-        open: |_| servers::redis::start().and_then(|server| remote(server.url(), PATIENT, server)),
-    },
-    Case {
-        name: "memcached",
-        check: servers::memcached::check,
-        open: |_| {
-            servers::memcached::start().and_then(|server| remote(server.url(), "?timeout_ms=60000", server))
-        },
-    },
-    Case {
-        name: "postgres",
-        check: servers::postgres::check,
-        open: |_| servers::postgres::start().and_then(|server| remote(server.url(), PATIENT, server)),
-    },
-    Case {
-        name: "mysql",
-        check: servers::mariadb::check,
-        open: |_| servers::mariadb::start().and_then(|server| remote(server.url(), PATIENT, server)),
-    },
-    Case {
-        name: "mongodb",
-        check: servers::mongod::check,
-        open: |_| {
-            servers::mongod::start().and_then(|server| remote(server.url(), "/?timeout_ms=60000", server))
-        },
-    },
-];
-
-pub(crate) fn trials() -> Vec<Trial> {
-    CASES.iter().map(trial).collect()
-}
-
-fn trial(case: &'static Case) -> Trial {
-    match (case.check)() {
-        Ok(()) => crate::trial(format!("changing::{}", case.name), move || run(case)),
-        Err(absent) => absent.trial(case.name),
-    }
-}
-
-async fn run(case: &'static Case) {
-    #[derive(Default, serde::Serialize, serde::Deserialize)]
-    struct Nothing {}
-
-    let folder = tempfile::tempdir().unwrap();
-    let (server, engine) = (case.open)(folder.path()).unwrap();
-    let mut engines = engines();
-    // One for all managers, where each would have a memory of its own.
-    let memory = SharedStore::new(MemoryStore::new());
-    engines.register("memory", &[], move |_: Nothing| Ok(memory.clone()));
-    let house = House { engines, engine, folder, _server: server };
-    for way in [House::in_code as Way, House::in_file] {
-        house.changes_over(way).await;
-        house.refuses_what_it_can_not_read(way).await;
     }
 }
