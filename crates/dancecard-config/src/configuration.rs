@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use dancecard_core::{CachedStore, Policy, Result, SessionManager, SharedStore};
+use dancecard_core::{CachedStore, Policy, Result, SessionManager, SharedStore, Store as _};
 use dancecard_http::{SessionHttp, Transport};
 use serde::de::DeserializeOwned;
 
@@ -101,12 +101,23 @@ impl Config {
             return Ok(SharedStore::new(Unconfigured { remedy: REMEDY.to_owned() }));
         };
         let store = chosen.opener.open(&chosen.given)?;
+        self.check_near_cache(&store)?;
         Ok(match self.0.settings.near_cache {
             Some(near) => SharedStore::new(
                 CachedStore::new(store).with_max_bytes(near.max_bytes).with_max_age(near.max_age),
             ),
             None => store,
         })
+    }
+
+    /// A near cache keeps what a server has; where the client has it, there is nothing to keep.
+    fn check_near_cache(&self, store: &SharedStore) -> Result<()> {
+        match self.0.merged.get("session.near_cache") {
+            Some(entry) if self.0.settings.near_cache.is_some() && store.client_side().is_some() => {
+                Err(entry.refuse("sessions that the client carries are not cached: remove it"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A manager of the sessions in the engine.

@@ -18,16 +18,18 @@ use crate::node::join;
 pub(crate) struct Wrong {
     pub(crate) key: String,
     pub(crate) message: String,
+    /// Whether the words are those of a type that may repeat the value.
+    is_foreign: bool,
 }
 
 impl Wrong {
     fn new(message: impl Into<String>) -> Self {
-        Self { key: String::new(), message: message.into() }
+        Self { key: String::new(), message: message.into(), is_foreign: false }
     }
 
     /// The same in the table whose entry it was found in. A message that repeats the value does so no longer.
     fn within(mut self, name: &str, value: &Value) -> Self {
-        if let Some(text) = scalar(value).filter(|text| !text.is_empty()) {
+        if let Some(text) = scalar(value).filter(|text| self.is_foreign && !text.is_empty()) {
             self.message = self.message.replace(&text, "…");
         }
         self.key = if self.key.is_empty() { name.to_owned() } else { join(name, &self.key) };
@@ -45,7 +47,7 @@ impl std::error::Error for Wrong {}
 
 impl Error for Wrong {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self::new(message.to_string())
+        Self { is_foreign: true, ..Self::new(message.to_string()) }
     }
 
     fn invalid_type(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
@@ -328,6 +330,7 @@ mod tests {
             ),
             ("level", text("secret"), "level", "must be one of `full`, `normal`"),
             ("tls", text("secret"), "tls", "must be `true` or `false`"),
+            ("tls", text("t"), "tls", "must be `true` or `false`"),
             ("ratio", text("secret"), "ratio", "must be a number"),
             ("nodes", table.clone(), "nodes", "must be a list"),
             ("options", text("secret"), "options", "must be a table of keys"),

@@ -176,10 +176,11 @@ impl Engines {
         };
         let engine = found.ok_or_else(|| self.nowhere(&chosen, &text))?;
         let section = engine.section(merged, &text)?;
-        let mut given = Given::new(merged.clone(), section, chosen, url);
+        let mut given = Given::new(merged.clone(), section, chosen, url)?;
         GENERAL.iter().for_each(|key| drop(given.take(key)));
         let engine = self.adapted(engine, &mut given)?;
         let opener = engine.opener(&given)?;
+        opener.settle(&mut given);
         if let Some(fields) = opener.fields() {
             given.check(fields, &[engine.foreign, GENERAL].concat())?;
         }

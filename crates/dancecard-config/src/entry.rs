@@ -20,6 +20,8 @@ pub struct Entry {
     pub(crate) path: String,
     pub(crate) value: Value,
     pub(crate) place: Place,
+    /// Which source said it: a later one is stronger.
+    pub(crate) rank: usize,
 }
 
 impl Entry {

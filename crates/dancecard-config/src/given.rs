@@ -38,11 +38,19 @@ pub struct Given {
 
 impl Given {
     /// What the section says. `url` is what chose the engine, if that was a URL.
-    pub(crate) fn new(merged: Arc<Merged>, section: String, chosen: Entry, url: Option<Entry>) -> Self {
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] when one source says twice where the engine is.
+    pub(crate) fn new(
+        merged: Arc<Merged>,
+        section: String,
+        chosen: Entry,
+        url: Option<Entry>,
+    ) -> Result<Self> {
         let within = merged.within(&section).into_iter();
         let mut entries: BTreeMap<_, _> = within.map(|entry| (entry.name().to_owned(), entry)).collect();
-        let url = entries.remove("url").or(url);
-        Self { section, chosen, url, entries, merged }
+        let url = stronger(url, entries.remove("url"))?;
+        Ok(Self { section, chosen, url, entries, merged })
     }
 
     /// An entry of the section.
@@ -152,6 +160,12 @@ impl Given {
         }
     }
 
+    /// Drops the entries that a URL of a stronger source `sets` as well.
+    pub(crate) fn yield_to_url(&mut self, sets: impl Fn(&str) -> bool) {
+        let Some(url) = &self.url else { return };
+        self.entries.retain(|name, entry| entry.rank >= url.rank || !sets(name));
+    }
+
     /// The URL with the entries as settings behind it.
     pub(crate) fn full_url(&self, url: &Entry) -> Result<String> {
         let mut text = url.text()?;
@@ -195,6 +209,18 @@ impl Given {
         let entry = self.entries.iter().find(|(name, _)| is_about(name)).map(|(_, entry)| entry);
         let place = entry.or(self.url()).unwrap_or(&self.chosen);
         place.refuse(&detail).with_source(error)
+    }
+}
+
+/// Of the URL that chose the engine and that in its section, the one that the stronger source says.
+fn stronger(chosen: Option<Entry>, section: Option<Entry>) -> Result<Option<Entry>> {
+    match (chosen, section) {
+        (Some(chosen), Some(section)) if chosen.rank == section.rank => Err(section.refuse(&format!(
+            "says where the engine is, as `{}` at {} does; keep one",
+            chosen.path, chosen.place
+        ))),
+        (Some(chosen), Some(section)) => Ok(Some(if chosen.rank > section.rank { chosen } else { section })),
+        (chosen, section) => Ok(section.or(chosen)),
     }
 }
 

@@ -3,7 +3,8 @@
 /// Stands for what is not shown.
 pub(crate) const HIDDEN: &str = "***";
 
-const SECRET: &[&str] = &["pass", "pwd", "secret", "token", "credential", "key", "salt"];
+const SECRET: &[&str] =
+    &["pass", "pwd", "secret", "token", "credential", "key", "salt", "authmechanismproperties"];
 /// These have a key in their names, and none in their values.
 const PLAIN: &[&str] = &["tls_key", "redis_key"];
 
@@ -32,9 +33,16 @@ fn without_user(text: &str) -> String {
 fn without_value(part: &str, is_end: impl Fn(char) -> bool) -> String {
     let body = part.trim_end_matches(&is_end);
     match body.split_once('=') {
-        Some((name, _)) if is_secret(name) => format!("{name}={HIDDEN}{}", &part[body.len()..]),
+        Some((name, value)) if is_secret(name) || may_name_a_user(value) => {
+            format!("{name}={HIDDEN}{}", &part[body.len()..])
+        }
         _ => part.to_owned(),
     }
+}
+
+/// Whether an encoded value may be a URL with user information.
+fn may_name_a_user(value: &str) -> bool {
+    value.to_ascii_lowercase().contains("%40")
 }
 
 #[cfg(test)]
@@ -51,6 +59,11 @@ mod tests {
             ("dbi:mysql:database=a;password=b;host=c", "dbi:mysql:database=a;password=***;host=c"),
             ("data/sessions.db", "data/sessions.db"),
             ("me:secret@host", "***@host"),
+            ("cookie:?registry=redis%3A%2F%2F%3Apw%40h&parts=2", "cookie:?registry=***&parts=2"),
+            (
+                "mongodb://h/?authMechanismProperties=AWS_SESSION_TOKEN:x",
+                "mongodb://h/?authMechanismProperties=***",
+            ),
         ];
         for (text, expected) in cases {
             assert_eq!(mask(text), expected);

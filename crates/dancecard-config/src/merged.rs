@@ -25,8 +25,8 @@ impl Merged {
     pub(crate) fn new(sources: Vec<Node>) -> Result<Self> {
         let mut places = Places::default();
         let mut builder = Config::builder();
-        for node in sources.into_iter().map(plain) {
-            places.note(&node);
+        for (rank, node) in sources.into_iter().map(plain).enumerate() {
+            places.note(&node, rank);
             builder = builder.add_source(Layer(node.to_value()));
         }
         let merged = builder.build().and_then(|config| config.get::<Value>(ALL));
@@ -64,7 +64,8 @@ impl Merged {
 
 fn entry(path: String, value: &Value, places: Option<&Places>) -> Option<Entry> {
     let place = places.map(Places::place).cloned().unwrap_or_default();
-    (value.kind != ValueKind::Nil).then(|| Entry { path, value: value.clone(), place })
+    let rank = places.map_or(0, Places::rank);
+    (value.kind != ValueKind::Nil).then(|| Entry { path, value: value.clone(), place, rank })
 }
 
 impl fmt::Debug for Merged {

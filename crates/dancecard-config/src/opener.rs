@@ -15,6 +15,8 @@ use crate::given::Given;
 pub(crate) trait Opener: Send + Sync {
     /// The keys that it knows. `None` if it takes any.
     fn fields(&self) -> Option<&'static [&'static str]>;
+    /// Drops what a URL of a stronger source says as well.
+    fn settle(&self, given: &mut Given);
     /// What holds when nothing is said.
     fn defaults(&self) -> BTreeMap<String, Value>;
     /// What holds.
@@ -45,6 +47,15 @@ impl<C: DeserializeOwned> Typed<C> {
 impl<C: Serialize + DeserializeOwned + Default> Opener for Typed<C> {
     fn fields(&self) -> Option<&'static [&'static str]> {
         fields::of::<C>()
+    }
+
+    /// A URL that can't be read is told of with all that stands beside it.
+    fn settle(&self, given: &mut Given) {
+        let text = given.url().and_then(|url| url.text().ok());
+        let Some(Ok(alone)) = text.zip(self.from_url).map(|(text, from_url)| from_url(&text)) else { return };
+        let (alone, defaults) = (written(&alone), self.defaults());
+        let kind = |values: &BTreeMap<String, Value>, name: &str| values.get(name).map(|v| v.kind.clone());
+        given.yield_to_url(|name| kind(&alone, name) != kind(&defaults, name));
     }
 
     fn defaults(&self) -> BTreeMap<String, Value> {

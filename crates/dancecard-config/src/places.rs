@@ -10,22 +10,28 @@ use crate::place::Place;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Places {
     place: Place,
+    /// Which source said it: a later one is stronger.
+    rank: usize,
     within: BTreeMap<String, Places>,
 }
 
 impl Places {
     /// Notes those of another source, which are the ones that count from now on.
-    pub(crate) fn note(&mut self, node: &Node) {
+    pub(crate) fn note(&mut self, node: &Node, rank: usize) {
         let Kind::Table(entries) = &node.kind else { return };
         for (name, node) in entries {
             let within = self.within.entry(name.clone()).or_default();
-            within.place = node.place.clone();
-            within.note(node);
+            (within.place, within.rank) = (node.place.clone(), rank);
+            within.note(node, rank);
         }
     }
 
     pub(crate) fn place(&self) -> &Place {
         &self.place
+    }
+
+    pub(crate) fn rank(&self) -> usize {
+        self.rank
     }
 
     /// Those of an entry.

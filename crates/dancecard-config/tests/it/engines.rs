@@ -32,6 +32,36 @@ fn a_url_chooses_by_its_scheme_and_takes_keys_along() {
 }
 
 #[test]
+fn a_url_of_a_stronger_source_wins_over_what_the_file_says_of_the_place() {
+    let files = |section: &str| {
+        let text = format!("session: toy\nengines:\n  session:\n    toy:\n      prefix: p\n{section}");
+        Files::new(&[("config.yml", &text)])
+    };
+    let url = [("DANCECARD_SESSION", "toys://production")];
+    for section in ["      url: toys://development/\n", "      nodes: [development]\n"] {
+        let config = files(section).load(&url).unwrap();
+        let nodes = printed(&config, "engines.session.toy.nodes");
+        assert_eq!(nodes, ("[production]".into(), "DANCECARD_SESSION".into()), "{section}");
+        assert_eq!(printed(&config, "engines.session.toy.prefix"), ("p".into(), "config.yml:5".into()));
+    }
+    // The other way round as well.
+    let variable = [("DANCECARD_ENGINES__SESSION__TOY__URL", "toys://production")];
+    let config = Files::new(&[("config.yml", "session: toys://development/\n")]).load(&variable).unwrap();
+    assert_eq!(value(&config, "engines.session.toy.nodes"), "[production]");
+}
+
+#[test]
+fn one_source_says_once_where_the_engine_is() {
+    let text = "session: toys://a/\nengines:\n  session:\n    toy: { url: 'toys://b/' }\n";
+    let told = fault(text);
+    assert!(told.starts_with("config.yml:4") && told.contains("engines.session.toy.url"), "{told}");
+    assert!(
+        told.contains("as `session.engine` at ") && told.contains("config.yml:1 does; keep one"),
+        "{told}"
+    );
+}
+
+#[test]
 fn variables_set_up_engines_with_texts_alone() {
     let files = Files::new(&[("config.yml", "session: memory\n")]);
     let config = files

@@ -70,7 +70,9 @@ pub(super) fn redis(given: &mut Given) -> Result<()> {
             text.strip_suffix("%s").ok_or_else(|| key.refuse("must end in `%s`, where the key is put"))?;
         given.put_text("prefix", prefix, &key)?;
     }
-    given.flat_table("redis_session").into_iter().try_for_each(|entry| redis_1(given, entry))
+    // A URL says where the server is, and leaves nothing of that to the table.
+    let table = if given.is_by_name() { given.flat_table("redis_session") } else { Vec::new() };
+    table.into_iter().try_for_each(|entry| redis_1(given, entry))
 }
 
 #[cfg(feature = "redis")]

@@ -10,6 +10,7 @@ trials! {
     opening_asks_nothing,
     a_sealed_cookie_needs_a_good_key_and_may_have_a_registry,
     what_has_no_counterpart_is_refused,
+    what_the_client_carries_is_not_cached,
 }
 
 const KEY: &str = "q83vEjRWeJq83vEjRWeJqxI0VniavN7_EjRWeJq83vE=";
@@ -221,4 +222,14 @@ async fn what_has_no_counterpart_is_refused() {
         let error = load(text).map(drop).expect_err(text).to_string();
         assert!(error.contains(expected) && error.contains("config.yml:"), "{text}{error}");
     }
+}
+
+/// A near cache keeps what a server has.
+async fn what_the_client_carries_is_not_cached() {
+    let text =
+        format!("session:\n  engine: 'cookie:?keys={}'\n  near_cache: true\n", KEY.replace('=', "%3D"));
+    let error = load(&text).unwrap().store().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    let told = error.to_string();
+    assert!(told.contains("config.yml:3") && told.contains("session.near_cache"), "{told}");
 }
