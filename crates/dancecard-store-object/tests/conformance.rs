@@ -1,6 +1,7 @@
 //! The conformance suite of the engine contract, on each kind of service: one in this process, one of folders where the
-//! last writer wins, and one that speaks the S3 interface.
+//! last writer wins, one that speaks the S3 interface, and whichever `DANCECARD_TEST_OBJECT` names by an engine's URL.
 
+use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dancecard_store_object::{Config, ObjectStore};
@@ -10,7 +11,7 @@ use libtest_mimic::Trial;
 
 fn main() {
     let memory = store::trials("object-memory", memory);
-    store::run(memory.into_iter().chain(files()).chain(s3()).collect());
+    store::run(memory.into_iter().chain(files()).chain(s3()).chain(elsewhere()).collect());
 }
 
 async fn memory() -> Opened {
@@ -58,11 +59,7 @@ async fn open_files() -> Opened {
     let folder = folder.map_err(|error| Failure::new("a temporary folder", error.to_string()))?;
     let root = folder.path().to_string_lossy().into_owned();
     let config = Config::new("fs").with_option("root", root).with_last_writer_wins(true);
-    let (again, other) = (config.clone(), config.clone());
-    Ok(Subject::new(connect(config)?)
-        .with_reopen(move || std::future::ready(connect(again.clone())))
-        .with_peer(move || std::future::ready(connect(other.clone())))
-        .keeping(folder))
+    Ok(shared(config)?.keeping(folder))
 }
 
 #[cfg(not(feature = "s3"))]
@@ -96,11 +93,33 @@ async fn open_s3(server: std::sync::Arc<dancecard_servers::s3::S3>) -> Opened {
         .with_option("disable_ec2_metadata", "true")
         .with_timeout(std::time::Duration::from_secs(60))
         .with_prefix(prefix());
+    Ok(shared(config)?.keeping(server))
+}
+
+/// A service that is there before the suite, and stays: what it is left with lies under prefixes that begin with `case-`.
+fn elsewhere() -> Vec<Trial> {
+    match std::env::var("DANCECARD_TEST_OBJECT") {
+        Ok(url) => store::trials_with("object-elsewhere", move || open_at(url.clone()), fewer(1200)),
+        Err(_) => {
+            let fail = || Err("DANCECARD_TEST_OBJECT names no service".into());
+            let trial = Trial::test("object-elsewhere::suite", fail);
+            vec![trial.with_kind("no DANCECARD_TEST_OBJECT").with_ignored_flag(true)]
+        }
+    }
+}
+
+async fn open_at(url: String) -> Opened {
+    let process = format!("{:x}", RandomState::new().hash_one(0));
+    let config = Config::from_url(&url)?.with_timeout(std::time::Duration::from_secs(60));
+    shared(config.with_prefix(format!("{}-{process}", prefix())))
+}
+
+/// An engine whose data others can open.
+fn shared(config: Config) -> Opened {
     let (again, other) = (config.clone(), config.clone());
     Ok(Subject::new(connect(config)?)
         .with_reopen(move || std::future::ready(connect(again.clone())))
-        .with_peer(move || std::future::ready(connect(other.clone())))
-        .keeping(server))
+        .with_peer(move || std::future::ready(connect(other.clone()))))
 }
 
 /// The line for a service that this build lacks.
