@@ -95,7 +95,7 @@ async fn who_asks_to_be_remembered_has_a_month() -> Result<()> {
     let [remembered] = sessions.as_slice() else { panic!("{} sessions", sessions.len()) };
     let month = Duration::from_secs(30 * 24 * 60 * 60);
     assert_eq!(remembered.meta.absolute_at().since(remembered.meta.created_at()), month);
-    assert_eq!(remembered.meta.idle(), None);
+    assert_eq!(remembered.meta.idle(), Some(month));
     Ok(())
 }
 
