@@ -102,6 +102,7 @@ impl Config {
         };
         let store = chosen.opener.open(&chosen.given)?;
         self.check_near_cache(&store)?;
+        self.check_max_sessions(&store)?;
         Ok(match self.0.settings.near_cache {
             Some(near) => SharedStore::new(
                 CachedStore::new(store).with_max_bytes(near.max_bytes).with_max_age(near.max_age),
@@ -115,6 +116,19 @@ impl Config {
         match self.0.merged.get("session.near_cache") {
             Some(entry) if self.0.settings.near_cache.is_some() && store.client_side().is_some() => {
                 Err(entry.refuse("sessions that the client carries are not cached: remove it"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A limit that the engine can't count up to would fail each sign-in.
+    fn check_max_sessions(&self, store: &SharedStore) -> Result<()> {
+        match self.0.merged.get("session.max_sessions") {
+            Some(entry) if !store.capabilities().principal_index.is_supported() => {
+                let engine = store.engine();
+                Err(entry.refuse(&format!(
+                    "the engine `{engine}` can't count the sessions of one user: remove it"
+                )))
             }
             _ => Ok(()),
         }

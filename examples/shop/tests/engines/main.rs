@@ -50,9 +50,11 @@ fn every_sample_is_a_case() -> Result<()> {
 
 fn what_is_unsafe_is_refused() -> Result<()> {
     let last_writer_wins = "DANCECARD_ENGINES__SESSION__OBJECT__LAST_WRITER_WINS";
+    let limit = "DANCECARD_SESSION__MAX_SESSIONS";
     let refused = [
         ("cookie.yml", vec![], "a key ring needs a key: `openssl rand -base64 32` makes one"),
         ("cookie.yml", vec![(KEYS, "secret".to_owned())], KEYS),
+        ("memcached.yml", vec![(limit, "5".to_owned())], limit),
         ("object-fs.yml", vec![(last_writer_wins, "false".to_owned())], last_writer_wins),
     ];
     for (sample, variables, why) in refused {
