@@ -5,8 +5,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dancecard_store_object::{Config, ObjectStore};
+use dancecard_testkit::Outcome;
 use dancecard_testkit::store::{self, Opened, Settings, Subject};
-use dancecard_testkit::{Failure, Outcome};
 use libtest_mimic::Trial;
 
 fn main() {
@@ -24,7 +24,6 @@ fn connect(config: Config) -> Outcome<ObjectStore> {
 
 /// Less of what is only more of the same, where each request takes a millisecond of a processor. Variables of the
 /// environment come first.
-#[allow(dead_code)]
 fn fewer(records: usize) -> Settings {
     let (usual, mut settings) = (Settings::default(), Settings::from_env());
     if settings.records == usual.records {
@@ -56,7 +55,8 @@ fn files() -> Vec<Trial> {
 #[cfg(feature = "fs")]
 async fn open_files() -> Opened {
     let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
-    let folder = folder.map_err(|error| Failure::new("a temporary folder", error.to_string()))?;
+    let folder =
+        folder.map_err(|error| dancecard_testkit::Failure::new("a temporary folder", error.to_string()))?;
     let root = folder.path().to_string_lossy().into_owned();
     let config = Config::new("fs").with_option("root", root).with_last_writer_wins(true);
     Ok(shared(config)?.keeping(folder))

@@ -1,6 +1,8 @@
 //! The engine on its services: what it costs, what it refuses, and what it survives.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+// Most of what the tests share is for S3.
+#![cfg_attr(not(feature = "s3"), allow(dead_code, unused_imports))]
 
 /// The trials of a module: its test functions, named one by one, as `trials()` or what is named first.
 macro_rules! trials {
