@@ -214,7 +214,8 @@ impl Engines {
 
     /// Refuses sections of engines that nobody knows.
     pub(crate) fn check_sections(&self, merged: &Merged) -> Result<()> {
-        for section in merged.within("engines.session") {
+        merged.table("engines")?;
+        for section in merged.table("engines.session")? {
             if self.find(section.name()).is_none() {
                 return Err(self.nowhere(&section, section.name()));
             }

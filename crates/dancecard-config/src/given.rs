@@ -68,14 +68,20 @@ impl Given {
         self.merged.get(key)
     }
 
-    /// The entries of a table at the top of the configuration.
-    pub fn flat_table(&self, key: &str) -> Vec<Entry> {
-        self.merged.within(key)
+    /// The entries of a table at the top of the configuration; none if it is not there. An empty key is the top itself.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] for what is no table.
+    pub fn flat_table(&self, key: &str) -> Result<Vec<Entry>> {
+        self.merged.table(key)
     }
 
-    /// The entries of a table in the section.
-    pub fn table_in_section(&self, key: &str) -> Vec<Entry> {
-        self.merged.within(&join(&self.section, key))
+    /// The entries of a table in the section; none if it is not there.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] for what is no table.
+    pub fn table_in_section(&self, key: &str) -> Result<Vec<Entry>> {
+        self.merged.table(&join(&self.section, key))
     }
 
     /// Whether the engine was chosen by its name, and not by a URL that says where it is.

@@ -6,7 +6,7 @@ use config::{Config, ConfigError, Map, Source, Value, ValueKind};
 use dancecard_core::Result;
 
 use crate::entry::Entry;
-use crate::fault::fault;
+use crate::fault::{at, fault};
 use crate::node::{Kind, Node, join};
 use crate::places::Places;
 
@@ -25,7 +25,8 @@ impl Merged {
     pub(crate) fn new(sources: Vec<Node>) -> Result<Self> {
         let mut places = Places::default();
         let mut builder = Config::builder();
-        for (rank, node) in sources.into_iter().map(plain).enumerate() {
+        for (rank, node) in sources.into_iter().enumerate() {
+            let node = plain(node)?;
             places.note(&node, rank);
             builder = builder.add_source(Layer(node.to_value()));
         }
@@ -47,6 +48,17 @@ impl Merged {
             found = (table.get(key)?, found.1.and_then(|places| places.entry(key)));
         }
         Some(found)
+    }
+
+    /// As [`Merged::within`], where nothing but a table may stand.
+    ///
+    /// # Errors
+    /// For what is no table.
+    pub(crate) fn table(&self, path: &str) -> Result<Vec<Entry>> {
+        match self.get(path).filter(|entry| !path.is_empty() && !entry.is_table()) {
+            Some(entry) => Err(entry.refuse("must be a table of keys")),
+            None => Ok(self.within(path)),
+        }
     }
 
     /// What stands in the table at this path, by name. An empty path is everything.
@@ -76,7 +88,7 @@ impl fmt::Debug for Merged {
 
 /// The same, with `session: redis` as `session: { engine: redis }`, and the names of engines in lower case: so files and
 /// variables can each say a part.
-fn plain(mut root: Node) -> Node {
+fn plain(mut root: Node) -> Result<Node> {
     if let Some(session) = root.get_mut("session")
         && matches!(&session.kind, Kind::Scalar(kind) if *kind != ValueKind::Nil)
     {
@@ -86,8 +98,21 @@ fn plain(mut root: Node) -> Node {
     let sections = root.get_mut("engines").and_then(|engines| engines.get_mut("session"));
     if let Some(entries) = sections.and_then(Node::entries_mut) {
         entries.iter_mut().for_each(|(name, _)| name.make_ascii_lowercase());
+        once_each(entries)?;
     }
-    root
+    Ok(root)
+}
+
+/// Two spellings of one name in one source would be one section too many.
+fn once_each(sections: &[(String, Node)]) -> Result<()> {
+    for (place, (name, section)) in sections.iter().enumerate() {
+        if let Some((_, first)) = sections[..place].iter().find(|(other, _)| other == name) {
+            let path = join("engines.session", name);
+            let sentence = format!("is there already, at {}; keep one", first.place);
+            return Err(at(&section.place, &path, &sentence));
+        }
+    }
+    Ok(())
 }
 
 /// A source in the terms of the library.
@@ -115,7 +140,7 @@ mod tests {
         Merged::new(sources.collect()).unwrap()
     }
 
-    fn at(merged: &Merged, path: &str) -> Option<(String, String)> {
+    fn told(merged: &Merged, path: &str) -> Option<(String, String)> {
         let entry = merged.get(path)?;
         Some((entry.text().unwrap(), entry.place.to_string()))
     }
@@ -127,13 +152,20 @@ mod tests {
             "session:\n  idle: 1h\nengines:\n  session:\n    redis:\n      prefix: b\n",
         ]);
         let expect = |path, value: &str, place: &str| {
-            assert_eq!(at(&both, path), Some((value.into(), place.into())), "{path}");
+            assert_eq!(told(&both, path), Some((value.into(), place.into())), "{path}");
         };
         expect("session.engine", "redis", "0.yml:1");
         expect("session.idle", "1h", "1.yml:2");
         expect("engines.session.redis.prefix", "b", "1.yml:6");
         expect("engines.session.redis.database", "1", "0.yml:6");
         assert_eq!(both.get("engines.session.Redis").map(|entry| entry.path), None);
+    }
+
+    #[test]
+    fn a_section_has_one_spelling() {
+        let text = "engines:\n  session:\n    Redis: { prefix: a }\n    redis: { prefix: b }\n";
+        let error = Merged::new(vec![yaml::read("0.yml", text).unwrap()]).unwrap_err().to_string();
+        assert!(error.contains("0.yml:4: engines.session.redis: is there already, at 0.yml:3"), "{error}");
     }
 
     #[test]
@@ -147,6 +179,6 @@ mod tests {
     #[test]
     fn a_table_takes_the_place_of_a_value() {
         let both = merged(&["logger: console\n", "logger:\n  file: x\n"]);
-        assert_eq!(at(&both, "logger.file"), Some(("x".into(), "1.yml:2".into())));
+        assert_eq!(told(&both, "logger.file"), Some(("x".into(), "1.yml:2".into())));
     }
 }

@@ -5,6 +5,11 @@ use dancecard_core::ErrorKind;
 use crate::toy::{Files, fault};
 
 const FAULTS: &[(&str, &str)] = &[
+    ("session: memory\nengines: memory\n", "config.yml:2: engines: must be a table of keys"),
+    (
+        "session: memory\nengines:\n  session: memory\n",
+        "config.yml:3: engines.session: must be a table of keys",
+    ),
     ("session:\n  idel: 5m\n", "config.yml:2: session.idel: there is no such key; did you mean `idle`?"),
     (
         "session:\n  cookie:\n    nam: x\n",

@@ -71,7 +71,7 @@ pub(super) fn redis(given: &mut Given) -> Result<()> {
         given.put_text("prefix", prefix, &key)?;
     }
     // A URL says where the server is, and leaves nothing of that to the table.
-    let table = if given.is_by_name() { given.flat_table("redis_session") } else { Vec::new() };
+    let table = if given.is_by_name() { given.flat_table("redis_session")? } else { Vec::new() };
     table.into_iter().try_for_each(|entry| redis_1(given, entry))
 }
 
@@ -111,8 +111,8 @@ pub(super) fn kiokudb(given: &mut Given) -> Result<&'static str> {
 
 fn options(given: &mut Given) -> Result<Vec<Entry>> {
     given.take("kiokudb_backend_opts");
-    let in_section = given.table_in_section("kiokudb_backend_opts");
-    Ok(if in_section.is_empty() { given.flat_table("kiokudb_backend_opts") } else { in_section })
+    let in_section = given.table_in_section("kiokudb_backend_opts")?;
+    if in_section.is_empty() { given.flat_table("kiokudb_backend_opts") } else { Ok(in_section) }
 }
 
 fn dbi(given: &mut Given, options: Vec<Entry>) -> Result<&'static str> {
@@ -153,8 +153,11 @@ pub(super) fn mongodb(given: &mut Given) -> Result<()> {
     given.rename("database_name", "database")?;
     given.rename("collection_name", "collection")?;
     given.take("client_options");
-    let options = given.table_in_section("client_options").into_iter();
+    let options = given.table_in_section("client_options")?.into_iter();
     options.chain(given.flat("mongodb_host")).try_for_each(|entry| mongodb_client(given, entry))?;
+    if given.is_by_name() {
+        mongodb_1(given)?;
+    }
     for (theirs, ours) in [("mongodb_session_db", "database"), ("mongodb_session_coll", "collection")] {
         match given.flat(theirs) {
             Some(entry) if given.get(ours).is_none() && given.is_by_name() => given.put(ours, entry)?,
@@ -162,6 +165,19 @@ pub(super) fn mongodb(given: &mut Given) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What Dancer 1 hands to its client: not passed over, since a password that is left out would be missed at night.
+#[cfg(feature = "mongodb")]
+fn mongodb_1(given: &Given) -> Result<()> {
+    let known = ["mongodb_host", "mongodb_session_db", "mongodb_session_coll"];
+    let unknown = |entry: &Entry| entry.name().starts_with("mongodb_") && !known.contains(&entry.name());
+    match given.flat_table("")?.into_iter().find(unknown) {
+        Some(entry) => {
+            Err(entry.refuse("has no counterpart: put it into `mongodb_host`, as a connection string"))
+        }
+        None => Ok(()),
+    }
 }
 
 #[cfg(feature = "mongodb")]

@@ -8,7 +8,7 @@ pub(super) const KEYS: &[&str] = &["dsn", "user", "password", "table", "dbuser",
 
 /// The engine that a `dsn` names, with its settings in `given`.
 pub(super) fn engine(given: &mut Given) -> Result<&'static str> {
-    given.flat_table("session_options").into_iter().try_for_each(|entry| unless_there(given, entry))?;
+    given.flat_table("session_options")?.into_iter().try_for_each(|entry| unless_there(given, entry))?;
     rename_all(given, &[("dbuser", "user"), ("dbpass", "password"), ("dbtable", "table")])?;
     let missing = |given: &Given| given.chosen().refuse("needs `dsn`, such as `dbi:SQLite:sessions.db`");
     let dsn = given.take("dsn").ok_or_else(|| missing(given))?;

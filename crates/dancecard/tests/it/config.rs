@@ -205,6 +205,8 @@ async fn what_has_no_counterpart_is_refused() {
             "redis_key: must end in `%s`",
         ),
         ("session: Redis\nredis_session: { host: x }\n", "redis_session.host: there is no such key"),
+        ("session: Redis\nredis_session: host\n", "redis_session: must be a table of keys"),
+        ("session: MongoDB\nmongodb_password: x\n", "mongodb_password: has no counterpart: put it into"),
         (
             "session: Redis\nengines: { session: { Redis: { redis_sever: x } } }\n",
             "did you mean `redis_server`?",
