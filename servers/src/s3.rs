@@ -79,6 +79,12 @@ impl S3 {
         self.gateway.url()
     }
 
+    /// The same, with bucket and credentials, as the engine for object stores reads it.
+    pub fn engine_url(&self) -> String {
+        let place = format!("endpoint={}&bucket={BUCKET}&region={REGION}", self.url());
+        format!("object:s3?{place}&access_key_id={ACCESS_KEY}&secret_access_key={SECRET_KEY}")
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.gateway.address()

@@ -53,7 +53,7 @@ const SERVICES: &[Service] = &[
     }),
     ("s3", "s3", |ground| {
         let service = s3::start_on(ground)?;
-        let url = service.url();
+        let url = service.engine_url();
         Ok((service.into_members(), Some(url)))
     }),
 ];
