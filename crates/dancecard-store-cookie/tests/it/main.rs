@@ -5,6 +5,8 @@ mod ending;
 #[cfg(test)]
 mod house;
 #[cfg(test)]
+mod interleave;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod parts;
