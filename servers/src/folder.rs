@@ -77,6 +77,26 @@ pub(crate) fn make(path: &Path, account: Account) -> io::Result<()> {
     fs::set_permissions(path, Permissions::from_mode(0o700))
 }
 
+/// Copies a folder with all that is in it, for this account alone.
+///
+/// # Errors
+/// When something can't be read or written. What was copied until then stays.
+pub(crate) fn copy(from: &Path, to: &Path, account: Account) -> io::Result<()> {
+    let entries = fs::read_dir(from)?;
+    make(to, account)?;
+    for entry in entries {
+        let entry = entry?;
+        let copied = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &copied, account)?;
+        } else {
+            fs::copy(entry.path(), &copied)?;
+            account.own(&copied)?;
+        }
+    }
+    Ok(())
+}
+
 /// One folder for all servers of this process, open to other users only to pass through.
 fn base() -> io::Result<&'static Path> {
     static BASE: OnceLock<(PathBuf, Child)> = OnceLock::new();

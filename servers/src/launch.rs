@@ -134,6 +134,7 @@ impl Site {
     }
 
     fn spawn(&self, words: Vec<OsString>) -> io::Result<Child> {
+        let libraries = words.first().and_then(|program| program::libraries(Path::new(program)));
         let mut all = self.account.prefix(self.attached);
         if !self.attached {
             // Away from the terminal, whose end is not the server's.
@@ -143,6 +144,9 @@ impl Site {
         let mut command = Command::new(&all[0]);
         command.args(&all[1..]).current_dir(&self.folder).stdin(Stdio::null());
         command.env("HOME", &self.folder).env("LC_ALL", "C.UTF-8");
+        if let Some(libraries) = libraries {
+            command.env("LD_LIBRARY_PATH", libraries);
+        }
         let log = self.log()?;
         command.stdout(log.try_clone()?).stderr(log);
         keeper::spawn(command)

@@ -30,6 +30,7 @@ pub mod mariadb;
 pub mod memcached;
 pub mod mongod;
 pub mod mongod_replica_set;
+pub mod mysql;
 pub mod postgres;
 pub mod redis;
 pub mod redis_cluster;

@@ -67,9 +67,8 @@ impl Software for MariaDb {
     }
 
     fn command(&self, site: &Site) -> Result<Vec<OsString>, Absent> {
-        let mut words = vec![find("mariadbd")?.into_os_string()];
+        let mut words = started("mariadbd")?;
         let own = [
-            "--no-defaults".to_owned(),
             format!("--datadir={}", site.path("data").display()),
             temporary(site),
             // From the folder of the data, since a path to a socket must be short.
@@ -106,15 +105,10 @@ impl Software for MariaDb {
         written.map_err(|error| site.broken(KIND, &error.to_string()))?;
         let data = format!("--datadir={}", site.path("data").display());
         let temporary = temporary(site);
-        let words = [
-            "--no-defaults",
-            &data,
-            &temporary,
-            "--auth-root-authentication-method=normal",
-            "--skip-test-db",
-        ];
-        let program = find("mariadb-install-db")?.into_os_string();
-        site.run(KIND, std::iter::once(program).chain(words.map(OsString::from)).collect())
+        let own = [&data, &temporary, "--auth-root-authentication-method=normal", "--skip-test-db"];
+        let mut words = started("mariadb-install-db")?;
+        words.extend(own.map(OsString::from));
+        site.run(KIND, words)
     }
 
     fn ask(&self, site: &Site) -> io::Result<()> {
@@ -146,6 +140,20 @@ impl MariaDb {
 /// Where it puts temporary tables. In a folder with others, the one that starts would remove those of all.
 fn temporary(site: &Site) -> String {
     format!("--tmpdir={}", site.folder.display())
+}
+
+/// A program, and where it finds what belongs to it.
+fn started(name: &str) -> Result<Vec<OsString>, Absent> {
+    let program = find(name)?;
+    let mut words = vec![program.clone().into_os_string(), "--no-defaults".into()];
+    if let Some(usr) = program.ancestors().nth(2).filter(|_| program::is_unpacked(&program)) {
+        let plugins = usr.join("lib/mysql/plugin");
+        words.extend(
+            [format!("--basedir={}", usr.display()), format!("--plugin-dir={}", plugins.display())]
+                .map(OsString::from),
+        );
+    }
+    Ok(words)
 }
 
 fn find(name: &str) -> Result<PathBuf, Absent> {

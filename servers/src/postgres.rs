@@ -144,10 +144,12 @@ fn hello() -> Vec<u8> {
 }
 
 fn find(name: &str) -> Result<PathBuf, Absent> {
-    let installed = newest(Path::new(VERSIONS)).map(|version| version.join("bin").join(name));
-    let installed = installed.filter(|path| program::is_program(path));
+    let unpacked = program::roots().map(|root| root.join(&VERSIONS[1..]));
+    let folders = std::iter::once(PathBuf::from(VERSIONS)).chain(unpacked);
+    let programs = folders.filter_map(|versions| Some(newest(&versions)?.join("bin").join(name)));
     let missing = || Absent::missing("postgres", "the Debian package postgresql is not installed");
-    installed.or_else(|| program::find(name)).ok_or_else(missing)
+    let found = programs.into_iter().find(|path| program::is_program(path));
+    found.or_else(|| program::find(name)).ok_or_else(missing)
 }
 
 fn newest(versions: &Path) -> Option<PathBuf> {

@@ -1,6 +1,7 @@
 //! Where programs are.
 
 use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -11,17 +12,59 @@ const MORE: &[&str] = &["/usr/sbin", "/usr/local/sbin", "/usr/bin", "/usr/local/
 /// Names the folder for programs that no package of the system brings. Without it, `target/test-programs` is that.
 pub const PROGRAMS: &str = "DANCECARD_TEST_PROGRAMS";
 
-/// The folder for programs that no package of the system brings: `mongod`, the S3 server, Valkey.
+/// The folder for programs that no package of the system brings: `mongod`, the S3 server, Valkey, MySQL. Where packages
+/// can't be installed, those of Debian are unpacked there, each into a folder of its own.
 pub fn folder() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
     env::var_os(PROGRAMS).map_or_else(|| root.join("target/test-programs"), PathBuf::from)
 }
 
-/// Finds a program in `PATH`, or where Debian puts servers.
+/// Finds a program in `PATH`, where Debian puts servers, or among what was unpacked.
 pub(crate) fn find(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let folders = env::split_paths(&path).chain(MORE.iter().map(PathBuf::from));
-    folders.map(|folder| folder.join(name)).find(|path| is_program(path))
+    let roots = roots().flat_map(|root| ["usr/sbin", "usr/bin"].map(|folder| root.join(folder)));
+    folders.chain(roots).map(|folder| folder.join(name)).find(|path| is_program(path))
+}
+
+/// The folders of the packages that were unpacked.
+pub(crate) fn roots() -> impl Iterator<Item = PathBuf> {
+    fs::read_dir(folder()).into_iter().flatten().flatten().map(|entry| entry.path())
+}
+
+/// Where an unpacked program finds libraries that the system lacks, if there are any. Those that came with a C library
+/// of their own fit no other.
+pub(crate) fn libraries(program: &Path) -> Option<OsString> {
+    let fits = |root: &PathBuf| !libraries_in(root).any(|libraries| loader_in(&libraries).is_some());
+    let libraries: Vec<_> = roots().filter(fits).flat_map(|root| libraries_in(&root)).collect();
+    if is_unpacked(program) && !libraries.is_empty() { env::join_paths(libraries).ok() } else { None }
+}
+
+/// Whether a program is not where its package would have it.
+pub(crate) fn is_unpacked(program: &Path) -> bool {
+    program.starts_with(folder())
+}
+
+/// What starts a program that was unpacked together with its own C library.
+pub(crate) fn with_own_library(package: &str, program: &str) -> Option<Vec<OsString>> {
+    let program = unpacked(&format!("{package}/{program}"))?;
+    let found = |libraries: PathBuf| Some((loader_in(&libraries)?, libraries));
+    let (loader, libraries) = libraries_in(&folder().join(package)).find_map(found)?;
+    Some([loader.into(), "--library-path".into(), libraries.into(), program.into()].into())
+}
+
+fn libraries_in(root: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    let folders = ["usr/lib", "lib"].map(|folder| fs::read_dir(root.join(folder)));
+    let folders = folders.into_iter().flatten().flatten().flatten();
+    folders
+        .filter(|folder| folder.file_name().to_string_lossy().contains("-linux-gnu"))
+        .map(|folder| folder.path())
+}
+
+fn loader_in(libraries: &Path) -> Option<PathBuf> {
+    let mut files = fs::read_dir(libraries).ok()?.flatten();
+    let loader = files.find(|file| file.file_name().to_string_lossy().starts_with("ld-linux"));
+    loader.map(|file| file.path()).filter(|path| is_program(path))
 }
 
 pub(crate) fn is_program(path: &Path) -> bool {

