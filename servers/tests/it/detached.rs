@@ -2,8 +2,9 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
+use std::thread;
 
-use dancecard_servers::services::{Health, Process, Services};
+use dancecard_servers::services::{Health, Process, Services, names};
 use libtest_mimic::Failed;
 
 use crate::ensure;
@@ -24,7 +25,7 @@ impl Ground {
 
 impl Drop for Ground {
     fn drop(&mut self) {
-        for name in dancecard_servers::services::names() {
+        for name in names() {
             let _ = self.services.down(name);
         }
     }
@@ -60,4 +61,38 @@ pub(crate) fn groups() -> Result<(), Failed> {
     ensure(watched.iter().all(|process| process.url.ends_with("/dancecard")), "another URL")?;
     ensure(ground.services.down("redis-cluster")? == 6, "six were to end")?;
     ensure(all(&watched, Health::Answers) && ground.services.processes()? == watched, "others ended as well")
+}
+
+/// Those that no other test here brings up, side by side.
+pub(crate) fn each() -> Result<(), Failed> {
+    let seen = |name: &&str| name.starts_with("redis");
+    let outcomes: Vec<_> = thread::scope(|scope| {
+        let others = names().filter(|name| !seen(name));
+        let threads: Vec<_> = others.map(|name| scope.spawn(move || comes_and_goes(name))).collect();
+        threads.into_iter().map(thread::ScopedJoinHandle::join).collect()
+    });
+    for outcome in outcomes {
+        outcome.map_err(|_| Failed::from("one panicked"))?.map_err(Failed::from)?;
+    }
+    Ok(())
+}
+
+fn comes_and_goes(name: &str) -> Result<(), String> {
+    let ground = Ground::new().map_err(|_| "there is no folder")?;
+    let processes = match ground.services.up(name) {
+        Err(absent) if !absent.is_broken() => {
+            println!("not tried: {absent}");
+            return Ok(());
+        }
+        started => started.map_err(|absent| absent.to_string())?,
+    };
+    let least = if name == "memcached" { 2 } else { 1 };
+    let is_well = processes.len() >= least && all(&processes, Health::Answers);
+    let ended = ground.services.down(name).map_err(|error| error.to_string())?;
+    let is_over = ended == processes.len() && all(&processes, Health::Gone);
+    if is_well && is_over {
+        Ok(())
+    } else {
+        Err(format!("{name}: well {is_well}, over {is_over}, {processes:?}"))
+    }
 }

@@ -1,12 +1,15 @@
 //! What happens to a server in a test.
 
+use std::fs::{self, Permissions};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 
 use dancecard_servers::{Running, Server, redis};
 use libtest_mimic::Failed;
 
-use crate::clients::{Client, is_silent, line};
+use crate::clients::{Client, is_silent, line, run};
 use crate::ensure;
 
 pub(crate) fn life(running: Running, client: Client) -> Result<(), Failed> {
@@ -56,6 +59,20 @@ pub(crate) fn limit() -> Result<(), Failed> {
     let answer = line(&server, &format!("*3\r\n$3\r\nSET\r\n$1\r\na\r\n${}\r\n{value}\r\n", value.len()))?;
     let again = line(&server, "SET b 1\r\n")?;
     ensure(answer.starts_with("-OOM") || again.starts_with("-OOM"), format!("{answer} {again}"))
+}
+
+/// The test of this name, by a user who can't become another one. Only root can have that tried.
+pub(crate) fn of_an_ordinary_user(test: &str) -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o755))?;
+    // The folder where it was built may be closed to others.
+    let program = folder.path().join("tests");
+    fs::copy(std::env::current_exe()?, &program)?;
+    let words = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+    let mut command = Command::new("setpriv");
+    command.args(words).arg(&program).args(["--exact", test]).current_dir(folder.path());
+    let said = run(command.env("HOME", folder.path()))?;
+    ensure(said.contains("1 passed"), said)
 }
 
 /// A server that does not come up says why.

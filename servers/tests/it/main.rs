@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use dancecard_servers::{
-    Absent, Running, mariadb, memcached, mongod, mongod_replica_set, postgres, redis, redis_cluster,
+    Absent, Running, mariadb, memcached, mongod, mongod_replica_set, mysql, postgres, redis, redis_cluster,
     redis_sentinel, s3, valkey,
 };
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -26,6 +26,7 @@ const CASES: &[(&str, Check, Case)] = &[
     ("memcached::life", memcached::check, || lives::life(memcached::start()?, clients::MEMCACHED)),
     ("postgres::life", postgres::check, || lives::life(postgres::start()?, clients::POSTGRES)),
     ("mariadb::life", mariadb::check, || lives::life(mariadb::start()?, clients::MARIADB)),
+    ("mysql::life", mysql::check, || lives::life(mysql::start()?, clients::MARIADB)),
     ("mongod::life", mongod::check, || lives::life(mongod::start()?, clients::MONGOD)),
     ("s3::life", s3::check, groups::s3),
     ("redis::secrets", redis::check, secrets::redis),
@@ -46,6 +47,13 @@ const CASES: &[(&str, Check, Case)] = &[
     ("orphans::s3", s3::check, || orphans::none_stays("s3")),
     ("services::up_and_down", redis::check, detached::up_and_down),
     ("services::groups", redis::check, detached::groups),
+    ("services::each", redis::check, detached::each),
+];
+
+/// Anybody else does the same in the other tests.
+const OF_ROOT: &[(&str, Check, Case)] = &[
+    ("account::redis", redis::check, || lives::of_an_ordinary_user("redis::life")),
+    ("account::postgres", postgres::check, || lives::of_an_ordinary_user("postgres::life")),
 ];
 
 fn main() -> ExitCode {
@@ -53,7 +61,9 @@ fn main() -> ExitCode {
         return orphans::start_and_wait(&server.to_string_lossy());
     }
     let cases = CASES.iter().map(|(name, check, case)| trial(name, *check, *case));
-    let trials = cases.chain(proxy::trials()).collect();
+    let of_root = OF_ROOT.iter().filter(|_| rustix::process::geteuid().is_root());
+    let of_root = of_root.map(|(name, check, case)| trial(name, *check, *case));
+    let trials = cases.chain(of_root).chain(proxy::trials()).collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
