@@ -68,7 +68,7 @@ impl Config {
         let chosen = merged.get("session.engine").map(|entry| engines.resolve(&merged, entry)).transpose()?;
         let mut reader = Reader::new(&merged, chosen.as_ref());
         engine_line(&mut reader, chosen.as_ref());
-        let settings = settings::read(&mut reader)?;
+        let settings = settings::read(&mut reader, &engines.1)?;
         let (mut lines, warnings) = reader.into_notes();
         lines.extend(chosen.iter().flat_map(Chosen::lines));
         let inner = Inner { merged, environment, settings, chosen, store: Mutex::default(), lines, warnings };

@@ -8,6 +8,7 @@ use dancecard_core::{MemoryStore, Result, SharedStore, nearest};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::codec::Serializers;
 use crate::configuration::Config;
 use crate::dancer::GENERAL;
 use crate::entry::Entry;
@@ -45,7 +46,7 @@ use crate::variables;
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]
-pub struct Engines(Vec<Engine>);
+pub struct Engines(Vec<Engine>, pub(crate) Serializers);
 
 #[derive(Clone)]
 pub(crate) struct Engine {
@@ -80,7 +81,7 @@ impl Default for Engines {
 impl Engines {
     /// The engine in memory, which is part of the core, as `memory` and `simple`.
     pub fn new() -> Self {
-        let mut engines = Self(Vec::new());
+        let mut engines = Self(Vec::new(), Serializers::default());
         engines.register("memory", &["simple"], |config: Memory| {
             let store = MemoryStore::new();
             Ok(SharedStore::new(match config.max_sessions {

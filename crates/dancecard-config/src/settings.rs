@@ -5,7 +5,7 @@ use std::time::Duration;
 use dancecard_core::{AtLimit, ConflictPolicy, FailurePolicy, Policy, Result};
 use dancecard_http::Transport;
 
-use crate::codec::Codecs;
+use crate::codec::{Codecs, Serializers};
 use crate::duration::shown;
 use crate::entry::Entry;
 use crate::reader::{Key, Reader, word};
@@ -72,13 +72,13 @@ pub(crate) struct NearCache {
     pub(crate) max_age: Duration,
 }
 
-pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Settings> {
+pub(crate) fn read(reader: &mut Reader<'_>, serializers: &Serializers) -> Result<Settings> {
     reader.check("session", KEYS)?;
     let policy = policy(reader)?;
     let namespace = reader.value(Key::own("session.namespace"), String::new(), Entry::text, String::clone)?;
     let device_facts =
         reader.value(Key::own("session.device_facts"), false, Entry::switch, bool::to_string)?;
-    let codecs = Codecs::read(reader, &namespace)?;
+    let codecs = Codecs::read(reader, &namespace, serializers)?;
     let near_cache = near_cache(reader)?;
     Ok(Settings { policy, namespace, device_facts, codecs, near_cache, transport: cookie::read(reader)? })
 }

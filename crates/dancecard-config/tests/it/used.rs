@@ -1,8 +1,8 @@
 //! A configuration put to use.
 
-use dancecard_core::{ErrorKind, Outcome, TokenAction};
+use dancecard_core::{Error, ErrorKind, Outcome, Result, TokenAction};
 
-use crate::toy::load;
+use crate::toy::{Files, load};
 
 #[tokio::test]
 async fn sessions_are_kept_by_the_engine_that_was_chosen() {
@@ -37,22 +37,46 @@ async fn without_an_engine_opening_works_and_using_says_what_to_write() {
 #[tokio::test]
 async fn sessions_are_written_as_the_file_says_and_read_whatever_it_said_before() {
     use dancecard_config::{Engines, Loader};
-    use dancecard_core::{CodecTag, ListQuery, MemoryStore, SharedStore};
-
-    use crate::toy::Files;
+    use dancecard_core::{Changes, Codec, CodecTag, JsonCodec, ListQuery, MemoryStore, SharedStore};
 
     #[derive(Default, serde::Serialize, serde::Deserialize)]
     struct Nothing {}
+
+    /// An application's own form: JSON behind a letter.
+    #[derive(Debug)]
+    struct Plain;
+
+    impl Codec for Plain {
+        fn tag(&self) -> CodecTag {
+            CodecTag::FIRST_OWN
+        }
+
+        fn open(&self, stored: &[u8]) -> Result<Option<Vec<u8>>> {
+            let damaged = || Error::new(ErrorKind::Corrupt, "decode");
+            let text = stored.strip_prefix(b"p").ok_or_else(damaged)?;
+            Ok(Some(JsonCodec.open(text)?.unwrap_or_else(|| text.to_vec())))
+        }
+
+        fn encode(&self, stored: Option<&[u8]>, changes: Changes<'_>) -> Result<Option<Vec<u8>>> {
+            let base = stored.map(|stored| self.open(stored)).transpose()?.flatten();
+            let encoded = JsonCodec.encode(base.as_deref(), changes)?;
+            Ok(encoded.map(|text| [b"p".as_slice(), &text].concat()))
+        }
+    }
 
     let shared = SharedStore::new(MemoryStore::new());
     let store = shared.clone();
     let mut engines = Engines::new();
     engines.register("shared", &[], move |_: Nothing| Ok(store.clone()));
+    engines.serializer("Plain", Plain);
     let key = "q83vEjRWeJq83vEjRWeJqxI0VniavN7_EjRWeJq83vE=";
     let steps = [
         ("json", String::new(), CodecTag::JSON),
         ("yaml", String::new(), CodecTag::YAML),
+        ("plain", String::new(), Plain.tag()),
+        ("PLAIN", ", compress_above: 0".to_owned(), CodecTag::COMPRESSED),
         ("MessagePack", ", compress_above: 0".to_owned(), CodecTag::COMPRESSED),
+        ("plain", format!(", compress_above: 0, encryption_keys: [{key}]"), CodecTag::ENCRYPTED),
         ("json", format!(", encryption_keys: [{key}]"), CodecTag::ENCRYPTED),
         ("msgpack", format!(", encryption_keys: [{key}], compress_above: 100"), CodecTag::ENCRYPTED),
         ("json", format!(", encryption_keys: [{key}], encrypt: false"), CodecTag::JSON),
@@ -78,4 +102,23 @@ async fn sessions_are_written_as_the_file_says_and_read_whatever_it_said_before(
         let stored = dancecard_core::Store::load(&shared, &entry.key).await.unwrap().unwrap();
         assert_eq!(stored.meta().codec(), tag, "{text}");
     }
+}
+
+/// What may be stored may be compressed too.
+#[cfg(feature = "codec")]
+#[tokio::test(flavor = "current_thread")]
+async fn as_much_is_compressed_as_sessions_may_have() -> Result<()> {
+    for keys in ["", ", encryption_keys: [q83vEjRWeJq83vEjRWeJqxI0VniavN7_EjRWeJq83vE=]"] {
+        let text = format!("session: {{ engine: memory, max_payload: 5242880, compress_above: 1000{keys} }}");
+        let config = Files::new(&[("config.yml", &text)]).load(&[])?;
+        let manager = config.manager()?;
+        let session = manager.open([]);
+        session.set("text", "a".repeat(2 << 20))?;
+        let TokenAction::Set { token, .. } = manager.commit(&session).await?.token else {
+            panic!("no token")
+        };
+        let session = manager.open([token.as_str().as_bytes()]);
+        assert_eq!(session.get::<String>("text").await?.map(|text| text.len()), Some(2 << 20));
+    }
+    Ok(())
 }
