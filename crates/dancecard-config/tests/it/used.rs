@@ -1,8 +1,8 @@
 //! A configuration put to use.
 
-use dancecard_core::{Error, ErrorKind, Outcome, Result, TokenAction};
+use dancecard_core::{ErrorKind, Outcome, TokenAction};
 
-use crate::toy::{Files, load};
+use crate::toy::load;
 
 #[tokio::test]
 async fn sessions_are_kept_by_the_engine_that_was_chosen() {
@@ -37,7 +37,11 @@ async fn without_an_engine_opening_works_and_using_says_what_to_write() {
 #[tokio::test]
 async fn sessions_are_written_as_the_file_says_and_read_whatever_it_said_before() {
     use dancecard_config::{Engines, Loader};
-    use dancecard_core::{Changes, Codec, CodecTag, JsonCodec, ListQuery, MemoryStore, SharedStore};
+    use dancecard_core::{
+        Changes, Codec, CodecTag, Error, JsonCodec, ListQuery, MemoryStore, Result, SharedStore,
+    };
+
+    use crate::toy::Files;
 
     #[derive(Default, serde::Serialize, serde::Deserialize)]
     struct Nothing {}
@@ -107,7 +111,9 @@ async fn sessions_are_written_as_the_file_says_and_read_whatever_it_said_before(
 /// What may be stored may be compressed too.
 #[cfg(feature = "codec")]
 #[tokio::test(flavor = "current_thread")]
-async fn as_much_is_compressed_as_sessions_may_have() -> Result<()> {
+async fn as_much_is_compressed_as_sessions_may_have() -> dancecard_core::Result<()> {
+    use crate::toy::Files;
+
     for keys in ["", ", encryption_keys: [q83vEjRWeJq83vEjRWeJqxI0VniavN7_EjRWeJq83vE=]"] {
         let text = format!("session: {{ engine: memory, max_payload: 5242880, compress_above: 1000{keys} }}");
         let config = Files::new(&[("config.yml", &text)]).load(&[])?;
