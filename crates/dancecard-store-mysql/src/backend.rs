@@ -6,7 +6,7 @@ use dancecard_core::{
     BoxStream, Capabilities, Entry, ErrorKind, ListQuery, Record, RecordKey, Result, Store, Timestamp,
     Version, Versioned, WriteMode,
 };
-use mysql_async::Value;
+use mysql_async::{Pool, Value};
 
 use crate::capabilities::capabilities;
 use crate::config::Config;
@@ -59,6 +59,35 @@ impl MysqlStore {
     /// Those of [`Config::from_url`] and [`MysqlStore::connect`].
     pub fn from_url(url: &str) -> Result<Self> {
         Self::connect(Config::from_url(url)?)
+    }
+
+    /// An engine that borrows its connections, one for each operation, from a pool of the application.
+    ///
+    /// Of the configuration it takes what is not about connections. The pool must have `client_found_rows` on, so that
+    /// what was found counts and not what was changed, and `reset_connection`, which is its default, so that the
+    /// application does not meet the settings of the engine. The pool is used in the runtime that used it first.
+    ///
+    /// A borrowed connection is set up each time, and its statement prepared, so that an operation takes three round
+    /// trips where a connection of the engine takes one. An operation that is dropped, or not done in time, closes its
+    /// connection, and the pool makes another.
+    ///
+    /// ```no_run
+    /// use dancecard_store_mysql::{Config, MysqlStore};
+    /// use mysql_async::{OptsBuilder, Pool};
+    ///
+    /// # fn example() -> Result<(), dancecard_core::Error> {
+    /// let options = OptsBuilder::default().ip_or_hostname("localhost").user(Some("app")).client_found_rows(true);
+    /// let pool = Pool::new(options);
+    /// let store = MysqlStore::with_pool(Config::default().with_database("shop"), pool.clone())?;
+    /// # drop(store); Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`MysqlStore::connect`]. A pool that does not suit is a [`ErrorKind::Config`] at the first use.
+    pub fn with_pool(config: Config, pool: Pool) -> Result<Self> {
+        config.validate()?;
+        let server = Server::with_pool(&config, pool);
+        Ok(Self { server, versions: Versions::new()?, config })
     }
 
     fn row(&self, record: Record, operation: &'static str) -> Result<Row> {

@@ -57,7 +57,6 @@ impl Opener {
 
     async fn connect(&self) -> Result<Link, Failure> {
         let mut link = self.first_that_accepts().await?;
-        demand(link.server_version())?;
         self.table.ensure(&mut link, &self.config).await?;
         Ok(link)
     }
@@ -78,7 +77,9 @@ impl Opener {
         let options = self.options(host, port).await?;
         let conn = Conn::new(options).await.map_err(|error| Failure::connecting(&error))?;
         let mut link = Link::new(conn);
-        link.set_up(self.settings()).await.map_err(|error| Failure::connecting(&error))?;
+        // Before anything else, which an older one may not understand.
+        demand(link.server_version())?;
+        link.set_up(settings(&self.config)).await.map_err(|error| Failure::connecting(&error))?;
         if self.hosts.len() > 1 {
             let read_only =
                 link.value(READ_ONLY.into()).await.map_err(|error| Failure::asking(&error, Fate::Unsent))?;
@@ -109,22 +110,22 @@ impl Opener {
             None => options.into(),
         })
     }
+}
 
-    /// What lasts as long as the connection. What doesn't fit a column must be an error and not be cut off, and who
-    /// waits for a lock longer than the engine does waits for nothing.
-    fn settings(&self) -> String {
-        let seconds = self.config.timeout_ms.div_ceil(1000);
-        format!(
-            "SET SESSION sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION', autocommit = 1, \
-                 innodb_lock_wait_timeout = {seconds}; \
-             SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; \
-             SELECT @@max_allowed_packet"
-        )
-    }
+/// What lasts as long as the connection. What doesn't fit a column must be an error and not be cut off, and who waits for
+/// a lock longer than the engine does waits for nothing.
+pub(crate) fn settings(config: &Config) -> String {
+    let seconds = config.timeout_ms.div_ceil(1000);
+    format!(
+        "SET SESSION sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION', autocommit = 1, \
+             innodb_lock_wait_timeout = {seconds}; \
+         SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; \
+         SELECT @@max_allowed_packet"
+    )
 }
 
 /// MariaDB counts from 10, MySQL has not come so far. Both must be able to pass over locked rows.
-fn demand(version: (u16, u16)) -> Result<(), Failure> {
+pub(crate) fn demand(version: (u16, u16)) -> Result<(), Failure> {
     match version {
         (10, minor) if minor < 6 => {
             Err(Failure::config("the server is too old; the engine needs MariaDB 10.6 or later"))

@@ -52,7 +52,7 @@ impl Connections {
                 self.give_up_idle();
                 continue;
             }
-            return Ok(Seat { shelf: &self.shelf, link, _permit: permit });
+            return Ok(Seat { shelf: Some(&self.shelf), link, _permit: Some(permit) });
         }
     }
 
@@ -123,15 +123,24 @@ impl Shelf {
 /// A connection, for one operation. Dropped before it is given back, the connection is closed.
 #[derive(Debug)]
 pub(crate) struct Seat<'a> {
-    shelf: &'a Shelf,
+    /// Where it goes back to. A lent one goes to the application's pool.
+    shelf: Option<&'a Shelf>,
     pub(crate) link: Link,
-    _permit: OwnedSemaphorePermit,
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Seat<'_> {
+    /// On a connection of the application.
+    pub(crate) fn lent(link: Link) -> Self {
+        Self { shelf: None, link, _permit: None }
+    }
+
     /// For the next operation: this one is done, and nothing is left to be read.
     pub(crate) fn give_back(self) {
-        self.shelf.idle.lock().push(self.link);
+        match self.shelf {
+            Some(shelf) => shelf.idle.lock().push(self.link),
+            None => self.link.release(),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ mod config;
 mod connect;
 mod connections;
 mod error;
+mod lent;
 mod link;
 mod listing;
 mod readiness;

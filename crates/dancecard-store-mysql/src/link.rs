@@ -147,6 +147,11 @@ impl Link {
         }
     }
 
+    /// Back to the pool that it is from.
+    pub(crate) fn release(mut self) {
+        drop(self.conn.take());
+    }
+
     /// Major and minor version of the server.
     pub(crate) fn server_version(&self) -> (u16, u16) {
         self.conn.as_ref().map_or((0, 0), |conn| {

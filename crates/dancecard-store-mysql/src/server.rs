@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use dancecard_core::{ErrorKind, Result};
-use mysql_async::Value;
+use mysql_async::{Pool, Value};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::connect::Opener;
 use crate::connections::{Connections, Seat, pause};
 use crate::error::{Failure, Fate};
+use crate::lent::Lent;
 use crate::link::Answer;
 use crate::schema::Table;
 use crate::statements::{Query, Statements};
@@ -20,9 +21,16 @@ const UNCONNECTED: &str = "no connection within timeout_ms; the source says what
 
 #[derive(Debug)]
 pub(crate) struct Server {
-    connections: Connections,
+    ways: Ways,
     statements: Statements,
     timeout: Duration,
+}
+
+/// Where connections come from.
+#[derive(Debug)]
+enum Ways {
+    Own(Connections),
+    Lent(Box<Lent>),
 }
 
 /// What is asked. It is made anew for each try, since the client consumes it.
@@ -53,11 +61,15 @@ impl Question<'_> {
 
 impl Server {
     pub(crate) fn new(config: &Config) -> Result<Self> {
-        Ok(Self {
-            connections: Connections::new(config, Opener::new(config)?),
-            statements: Statements::new(&Table::new(config)),
-            timeout: config.timeout(),
-        })
+        Ok(Self::with(Ways::Own(Connections::new(config, Opener::new(config)?)), config))
+    }
+
+    pub(crate) fn with_pool(config: &Config, pool: Pool) -> Self {
+        Self::with(Ways::Lent(Box::new(Lent::new(config, pool))), config)
+    }
+
+    fn with(ways: Ways, config: &Config) -> Self {
+        Self { ways, statements: Statements::new(&Table::new(config)), timeout: config.timeout() }
     }
 
     /// Asks, in one round trip, and again if that can help and do no harm.
@@ -83,7 +95,7 @@ impl Server {
     }
 
     async fn ask_once(&self, question: Question<'_>, deadline: Instant) -> Result<Answer, Failure> {
-        let mut seat = match timeout_at(deadline, self.connections.seat()).await {
+        let mut seat = match timeout_at(deadline, self.seat()).await {
             Ok(seat) => seat?,
             Err(_) => return Err(self.unconnected()),
         };
@@ -99,6 +111,13 @@ impl Server {
         };
         self.draw_conclusions(seat, question, &failure, deadline).await;
         Err(failure)
+    }
+
+    async fn seat(&self) -> Result<Seat<'_>, Failure> {
+        match &self.ways {
+            Ways::Own(connections) => connections.seat().await,
+            Ways::Lent(lent) => lent.seat().await,
+        }
     }
 
     async fn put(&self, seat: &mut Seat<'_>, question: Question<'_>) -> mysql_async::Result<Answer> {
@@ -122,10 +141,10 @@ impl Server {
         deadline: Instant,
     ) {
         if failure.is_missing_table() {
-            self.connections.forget_table();
+            self.forget_table();
         }
         if failure.ends_connection() || failure.asks_for_another_connection() && seat.link.is_old() {
-            return self.connections.give_up_idle();
+            return self.give_up_idle();
         }
         let is_done = match question {
             Question::One(..) => true,
@@ -139,7 +158,25 @@ impl Server {
         }
     }
 
+    fn forget_table(&self) {
+        match &self.ways {
+            Ways::Own(connections) => connections.forget_table(),
+            Ways::Lent(lent) => lent.forget_table(),
+        }
+    }
+
+    /// Those of the application are not the engine's to close.
+    fn give_up_idle(&self) {
+        if let Ways::Own(connections) = &self.ways {
+            connections.give_up_idle();
+        }
+    }
+
     fn unconnected(&self) -> Failure {
-        Failure::new(ErrorKind::Unavailable, Fate::Unsent, UNCONNECTED).after(self.connections.last_failure())
+        let cause = match &self.ways {
+            Ways::Own(connections) => connections.last_failure(),
+            Ways::Lent(_) => None,
+        };
+        Failure::new(ErrorKind::Unavailable, Fate::Unsent, UNCONNECTED).after(cause)
     }
 }
