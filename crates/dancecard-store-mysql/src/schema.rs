@@ -116,3 +116,88 @@ fn version_in(comment: &str, newest: usize) -> Result<usize, Failure> {
         )),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use dancecard_servers::{mariadb, mysql};
+    use mysql_async::prelude::Queryable;
+    use mysql_async::{Conn, OptsBuilder};
+
+    use super::*;
+
+    const NEXT: &str = "ALTER TABLE {table} ADD COLUMN origin text, COMMENT = '{mark}'";
+    const TWO: &[&str] = &[STEPS[0], NEXT];
+
+    fn table() -> Table {
+        Table::new(&Config::default())
+    }
+
+    async fn version(link: &mut Link, steps: &[&str]) -> usize {
+        inspect(link, &table(), steps).await.unwrap()
+    }
+
+    async fn link(url: &str) -> Link {
+        let options = OptsBuilder::from_opts(mysql_async::Opts::from_url(url).unwrap()).prefer_socket(false);
+        Link::new(Conn::new(options).await.unwrap())
+    }
+
+    /// Runs a test on a server of each make without tables, if there is one. Where one is required there must be one.
+    fn on_servers(test: impl AsyncFn(&str)) {
+        for started in [mariadb::start(), mysql::start()] {
+            let server = match started {
+                Ok(server) => server,
+                Err(absent) => {
+                    let may_lack = !dancecard_testkit::require::is_required(absent.requirement());
+                    assert!(!absent.is_broken() && may_lack, "{absent}");
+                    println!("not run: {absent}");
+                    continue;
+                }
+            };
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(test(&server.url()));
+        }
+    }
+
+    #[test]
+    fn steps_are_taken_once_each() {
+        on_servers(async |url| {
+            let (mut first, mut second) = (link(url).await, link(url).await);
+            bring_up_to(&mut first, &table(), STEPS, true).await.unwrap();
+            let row = "INSERT INTO dancecard_session VALUES ('k', 5, 0, NULL, '', '')";
+            first.run(row).await.unwrap();
+            let refused = bring_up_to(&mut first, &table(), TWO, false).await.unwrap_err();
+            assert!(refused.is_for_good());
+            assert_eq!(version(&mut first, TWO).await, 1);
+
+            // One waits for the other, and finds nothing left to do: a second column of the name would be refused.
+            let table = table();
+            let (first_done, second_done) = tokio::join!(
+                bring_up_to(&mut first, &table, TWO, true),
+                bring_up_to(&mut second, &table, TWO, true),
+            );
+            assert!(first_done.is_ok() && second_done.is_ok(), "{first_done:?} {second_done:?}");
+            assert_eq!(version(&mut first, TWO).await, 2);
+
+            // A step that fails leaves those before it, and the table as the last of them made it.
+            let failing = [STEPS[0], NEXT, "ALTER TABLE {table} DROP COLUMN missing, COMMENT = '{mark}'"];
+            assert!(bring_up_to(&mut first, &table, &failing, true).await.is_err());
+            assert_eq!(version(&mut second, TWO).await, 2);
+            let mut client = Conn::from_url(format!("{url}?prefer_socket=false")).await.unwrap();
+            let kept: Option<i64> =
+                client.query_first("SELECT version FROM dancecard_session").await.unwrap();
+            assert_eq!(kept, Some(5));
+
+            let older = inspect(&mut first, &table, STEPS).await.unwrap_err();
+            assert!(older.is_for_good());
+        });
+    }
+
+    #[test]
+    fn a_new_table_takes_all_steps() {
+        on_servers(async |url| {
+            let mut link = link(url).await;
+            bring_up_to(&mut link, &table(), TWO, true).await.unwrap();
+            assert_eq!(version(&mut link, TWO).await, 2);
+        });
+    }
+}
