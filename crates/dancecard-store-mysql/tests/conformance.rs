@@ -1,23 +1,30 @@
-//! The conformance suite of the engine contract, on a real server, in a table of its own for each case.
+//! The conformance suite of the engine contract, on real servers of both makes, in a table of its own for each case.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use dancecard_servers::{Absent, Running, mariadb, mysql};
 use dancecard_store_mysql::{Config, MysqlStore};
 use dancecard_testkit::Outcome;
 use dancecard_testkit::store::{self, Opened, Subject};
+use libtest_mimic::Trial;
 
 fn main() {
-    let trials = match dancecard_servers::mariadb::start() {
+    let mut all = trials("mariadb", mariadb::start());
+    all.extend(trials("mysql", mysql::start()));
+    store::run(all);
+}
+
+fn trials(name: &str, server: Result<Running, Absent>) -> Vec<Trial> {
+    match server {
         Ok(server) => {
             let url: &'static str = server.url().leak();
             // For as long as the process, which ends it.
             std::mem::forget(server);
-            store::trials("mysql", move || open(url))
+            store::trials(name, move || open(url))
         }
-        Err(absent) => vec![absent.trial("mysql")],
-    };
-    store::run(trials);
+        Err(absent) => vec![absent.trial(name)],
+    }
 }
 
 async fn open(url: &'static str) -> Opened {

@@ -9,7 +9,7 @@ use dancecard_core::{
     Entry, Error, ErrorKind, ListQuery, Meta, Record, RecordKey, Result, Retry, Store, Timestamp, Version,
     WriteMode,
 };
-use dancecard_servers::{Absent, Proxy, Running, mariadb};
+use dancecard_servers::{Absent, Proxy, Running, mariadb, mysql};
 use dancecard_store_mysql::{Config, MysqlStore};
 use libtest_mimic::{Failed, Trial};
 use mysql_async::prelude::Queryable;
@@ -24,26 +24,38 @@ pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 /// Longer than anything takes that goes well, however busy the machine is.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long an operation may go on when its time is up, on however busy a machine: less than a connection may take by
+/// default, which it must not wait for.
+pub(crate) const GRACE: Duration = Duration::from_secs(3);
+
 /// The tests of a module, each named and run by itself.
 macro_rules! cases {
     ($($name:ident),* $(,)?) => {
-        pub(crate) fn trials() -> Vec<libtest_mimic::Trial> {
+        pub(crate) fn trials(make: crate::fixture::Make) -> Vec<libtest_mimic::Trial> {
             let module = module_path!().rsplit("::").next().unwrap();
-            vec![$(crate::fixture::trial(format!("{module}::{}", stringify!($name)), $name)),*]
+            vec![$(crate::fixture::trial(make, format!("{module}::{}", stringify!($name)), $name)),*]
         }
     };
 }
 pub(crate) use cases;
 
+/// Whose server it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Make {
+    MariaDb,
+    MySql,
+}
+
 /// A test on a runtime of its own, with a table of its own.
-pub(crate) fn trial<F>(name: String, test: fn(Place) -> F) -> Trial
+pub(crate) fn trial<F>(make: Make, name: String, test: fn(Place) -> F) -> Trial
 where
     F: Future<Output = ()> + 'static,
 {
+    let name = if make == Make::MySql { format!("mysql::{name}") } else { name };
     Trial::test(name, move || {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         runtime.block_on(async {
-            let place = Place::new(server().map_err(|absent| Failed::from(absent.to_string()))?);
+            let place = Place::new(server_of(make).map_err(|absent| Failed::from(absent.to_string()))?);
             test(place).await;
             Ok(())
         })
@@ -52,11 +64,23 @@ where
 
 /// The server that most tests share. It ends with this process.
 pub(crate) fn server() -> Result<&'static Running, Absent> {
-    static SERVER: OnceLock<Result<Running, Absent>> = OnceLock::new();
+    server_of(Make::MariaDb)
+}
+
+pub(crate) fn server_of(make: Make) -> Result<&'static Running, Absent> {
+    static MARIADB: OnceLock<Result<Running, Absent>> = OnceLock::new();
+    static MYSQL: OnceLock<Result<Running, Absent>> = OnceLock::new();
     // For what is as large as can be.
     let arguments = vec!["--max-allowed-packet=128M".to_owned()];
-    let start = || mariadb::start_with(mariadb::Options { arguments, ..Default::default() });
-    SERVER.get_or_init(start).as_ref().map_err(Clone::clone)
+    let server = match make {
+        Make::MariaDb => {
+            MARIADB.get_or_init(|| mariadb::start_with(mariadb::Options { arguments, ..Default::default() }))
+        }
+        Make::MySql => {
+            MYSQL.get_or_init(|| mysql::start_with(mysql::Options { arguments, ..Default::default() }))
+        }
+    };
+    server.as_ref().map_err(Clone::clone)
 }
 
 /// A server that may be harmed, and whose defaults may be changed, for one test at a time.
@@ -124,6 +148,18 @@ fn text(value: &Value) -> String {
     }
 }
 
+/// A table of the numbers from 1 to 10,000 times so many, in a column `seq`, for servers of every make.
+pub(crate) fn numbers(times: usize) -> String {
+    let digits = |count: usize| {
+        (1..count).fold("SELECT 0 AS d".to_owned(), |all, d| format!("{all} UNION ALL SELECT {d}"))
+    };
+    let (ten, more) = (digits(10), digits(times));
+    format!(
+        "(SELECT 1 + a.d + 10 * b.d + 100 * c.d + 1000 * e.d + 10000 * f.d AS seq \
+         FROM ({ten}) AS a, ({ten}) AS b, ({ten}) AS c, ({ten}) AS e, ({more}) AS f) AS numbers"
+    )
+}
+
 pub(crate) fn key(name: impl std::fmt::Display) -> RecordKey {
     RecordKey::new(format!("{SECRET} {name}").as_bytes())
 }
@@ -180,6 +216,14 @@ pub(crate) async fn until_it_works<T, F: Future<Output = Result<T>>>(mut act: im
         }
         tokio::task::yield_now().await;
     }
+}
+
+/// What an operation says that has so much time, and no more.
+pub(crate) async fn within<T>(limit: Duration, operation: impl Future<Output = T>) -> T {
+    let begun = Instant::now();
+    let said = operation.await;
+    assert!(begun.elapsed() < limit + GRACE, "{:?}", begun.elapsed());
+    said
 }
 
 #[track_caller]

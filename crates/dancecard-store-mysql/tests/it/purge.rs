@@ -87,8 +87,9 @@ async fn two_at_once_share_the_work(place: Place) {
     let store = place.open();
     create(&store, "live").await;
     let fill = format!(
-        "INSERT INTO {} SELECT sha2(seq, 256), seq, 0, NULL, X'01', '' FROM seq_1_to_10000",
-        place.table
+        "INSERT INTO {} SELECT sha2(seq, 256), seq, 0, NULL, X'01', '' FROM {}",
+        place.table,
+        numbers(1)
     );
     place.run(&fill).await;
     let (one, other) = (place.open(), place.open());

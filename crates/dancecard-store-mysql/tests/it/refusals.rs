@@ -15,6 +15,7 @@ cases! {
     a_wrong_database_is_told_at_once,
     a_server_that_is_not_there_is_unavailable,
     a_server_that_speaks_something_else_is_refused,
+    a_server_that_is_too_old_is_refused,
     a_server_without_tls_is_not_trusted_with_anything,
     certificates_that_are_not_readable_are_named,
     a_unix_socket_works,
@@ -72,26 +73,60 @@ async fn a_server_that_is_not_there_is_unavailable(_: Place) {
     }
 }
 
-/// A server of our own that says these bytes to whoever comes.
-fn impostor(greeting: Vec<u8>) -> u16 {
+/// A server of our own that says this to whoever comes, one piece after each that it hears.
+fn impostor(pieces: Vec<Vec<u8>>) -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
-            let _ = stream.write_all(&greeting);
-            let _ = stream.read(&mut [0; 1000]);
+            for piece in &pieces {
+                let _ = stream.write_all(piece);
+                let _ = stream.read(&mut [0; 1000]);
+            }
         }
     });
     port
 }
 
 async fn a_server_that_speaks_something_else_is_refused(_: Place) {
-    let port = impostor(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n".to_vec());
+    let port = impostor(vec![b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n".to_vec()]);
     let config = Config::new("127.0.0.1").with_port(port).with_timeout(Duration::from_secs(1));
     let error = MysqlStore::connect(config).unwrap().health().await.unwrap_err();
     assert!([ErrorKind::Config, ErrorKind::Unavailable].contains(&error.kind()), "{error}");
     assert_discreet(&error);
+}
+
+/// The packet of this number.
+fn packet(number: u8, body: &[u8]) -> Vec<u8> {
+    let [low, middle, high, _] = (body.len() as u32).to_le_bytes();
+    [&[low, middle, high, number][..], body].concat()
+}
+
+/// How a server of this version greets: a connection, half of a challenge, what it can do, and the other half.
+fn greeting(version: &str) -> Vec<u8> {
+    let abilities: u32 = 0x000b_820d;
+    let [a, b, c, d] = abilities.to_le_bytes();
+    let parts: [&[u8]; 8] = [
+        &[10],
+        version.as_bytes(),
+        &[0, 7, 0, 0, 0],
+        b"12345678\0",
+        &[a, b, 33, 2, 0, c, d, 21],
+        &[0; 10],
+        b"123456789012\0",
+        b"mysql_native_password\0",
+    ];
+    packet(0, &parts.concat())
+}
+
+async fn a_server_that_is_too_old_is_refused(_: Place) {
+    let welcome = packet(2, &[0, 0, 0, 2, 0, 0, 0]);
+    for version in ["5.7.44-log", "5.5.5-10.5.29-MariaDB-log"] {
+        let port = impostor(vec![greeting(version), welcome.clone()]);
+        let error = refusal(Config::new("127.0.0.1").with_port(port).with_timeout(PATIENCE)).await;
+        assert!(error.to_string().contains("too old"), "{version}: {error} {}", sources(&error));
+    }
 }
 
 async fn a_server_without_tls_is_not_trusted_with_anything(place: Place) {
