@@ -9,7 +9,7 @@ fn main() {
         [_, "drive", name, route, requests] => {
             drive(name, Route::parse(route).expect("a route"), requests.parse().expect("a number"));
         }
-        [ref own, ..] => table(own),
+        [own, ..] => table(own),
         [] => unreachable!("a program has a name"),
     }
 }
