@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::sealer::Sealer;
 
 const SHORTEST: usize = 32;
-/// Thirty-two random bytes hold fewer different ones than this about never; "aaaa…" and most pass phrases do.
+/// Thirty-two random bytes hold fewer different ones than this about never; "aaaa…" does.
 const FEWEST_DIFFERENT: usize = 16;
 
 /// A secret of 32 bytes or more. Its `Debug` is redacted, and its memory is wiped when it is dropped.
@@ -23,13 +23,10 @@ impl Key {
     /// # Errors
     /// [`ErrorKind::Config`] for fewer than 32 bytes, and for bytes that can't be random.
     pub fn new(bytes: &[u8]) -> Result<Self> {
-        let mut seen = [false; 256];
-        bytes.iter().for_each(|byte| seen[usize::from(*byte)] = true);
-        let different = seen.iter().filter(|seen| **seen).count();
         if bytes.len() < SHORTEST {
             return Err(refuse("a key needs at least 32 random bytes: `openssl rand -base64 32` makes one"));
         }
-        if different < FEWEST_DIFFERENT {
+        if is_guessable(bytes) {
             return Err(refuse("this key is not random: `openssl rand -base64 32` makes one that is"));
         }
         Ok(Self(Zeroizing::new(bytes.to_vec())))
@@ -59,6 +56,21 @@ impl Key {
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
     }
+}
+
+/// Whether these are what people make up: few different bytes, text, one row of bytes twice, or counted up or down. Of random
+/// bytes that is true about never.
+fn is_guessable(bytes: &[u8]) -> bool {
+    let mut seen = [false; 256];
+    bytes.iter().for_each(|byte| seen[usize::from(*byte)] = true);
+    let different = seen.iter().filter(|seen| **seen).count();
+    let (first, second) = bytes.split_at(bytes.len() / 2);
+    let counts_by = |step: u8| bytes.windows(2).all(|pair| pair[1] == pair[0].wrapping_add(step));
+    different < FEWEST_DIFFERENT
+        || bytes.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ')
+        || first == second
+        || counts_by(1)
+        || counts_by(u8::MAX)
 }
 
 fn hexadecimal(text: &str) -> Option<Vec<u8>> {
@@ -135,6 +147,13 @@ mod tests {
             assert!(text.is_empty() || !error.to_string().contains(text), "{text}");
         }
         assert!(Key::new(&[7; 64]).is_err());
+        let counted: Vec<u8> = (0..32).collect();
+        let half: Vec<u8> = (0..32_u8).map(|n| n.wrapping_mul(91)).collect();
+        let down = counted.iter().rev().copied().collect();
+        let phrase = b"the quick brown fox jumps over a lazy dog".to_vec();
+        for bytes in [counted, down, [half.clone(), half].concat(), phrase] {
+            assert_eq!(Key::new(&bytes).unwrap_err().kind(), ErrorKind::Config, "{bytes:?}");
+        }
         assert!(KeyRing::new([]).is_err());
     }
 
