@@ -24,6 +24,9 @@ pub(crate) static NOW: LazyLock<Timestamp> = LazyLock::new(|| SystemClock.now())
 /// Longer than anything takes that goes well, however busy the machine is.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long operations may go on when their time is up, on however busy a machine.
+pub(crate) const GRACE: Duration = Duration::from_secs(3);
+
 /// The driver looks after servers on connections of its own; with these it does so only when it has to.
 const QUIET: &str = "directConnection=true&serverMonitoringMode=poll&heartbeatFrequencyMS=600000";
 
