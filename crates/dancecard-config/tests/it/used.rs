@@ -37,36 +37,13 @@ async fn without_an_engine_opening_works_and_using_says_what_to_write() {
 #[tokio::test]
 async fn sessions_are_written_as_the_file_says_and_read_whatever_it_said_before() {
     use dancecard_config::{Engines, Loader};
-    use dancecard_core::{
-        Changes, Codec, CodecTag, Error, JsonCodec, ListQuery, MemoryStore, Result, SharedStore,
-    };
+    use dancecard_core::{Codec, CodecTag, ListQuery, MemoryStore, SharedStore};
 
+    use crate::plain::Plain;
     use crate::toy::Files;
 
     #[derive(Default, serde::Serialize, serde::Deserialize)]
     struct Nothing {}
-
-    /// An application's own form: JSON behind a letter.
-    #[derive(Debug)]
-    struct Plain;
-
-    impl Codec for Plain {
-        fn tag(&self) -> CodecTag {
-            CodecTag::FIRST_OWN
-        }
-
-        fn open(&self, stored: &[u8]) -> Result<Option<Vec<u8>>> {
-            let damaged = || Error::new(ErrorKind::Corrupt, "decode");
-            let text = stored.strip_prefix(b"p").ok_or_else(damaged)?;
-            Ok(Some(JsonCodec.open(text)?.unwrap_or_else(|| text.to_vec())))
-        }
-
-        fn encode(&self, stored: Option<&[u8]>, changes: Changes<'_>) -> Result<Option<Vec<u8>>> {
-            let base = stored.map(|stored| self.open(stored)).transpose()?.flatten();
-            let encoded = JsonCodec.encode(base.as_deref(), changes)?;
-            Ok(encoded.map(|text| [b"p".as_slice(), &text].concat()))
-        }
-    }
 
     let shared = SharedStore::new(MemoryStore::new());
     let store = shared.clone();
