@@ -8,6 +8,8 @@ mod faults;
 mod files;
 mod hostile;
 mod layout;
+#[cfg(feature = "codec")]
+mod plain;
 mod printed;
 mod toy;
 mod used;
