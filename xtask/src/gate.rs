@@ -62,7 +62,7 @@ impl Gate {
     pub(crate) fn programs(&mut self, words: &[&str]) -> Result<String> {
         let before = self.tally.ran();
         let programs = programs::build(&self.root, words)?;
-        let at_once = std::thread::available_parallelism()?.get() + 1;
+        let at_once = std::thread::available_parallelism()?.get();
         let variables = [(packages::REQUIRE, packages::required(self.ci))];
         let mut bad = Vec::new();
         programs::run(programs, at_once, &variables, |program, well, said| {

@@ -54,10 +54,10 @@ impl Settings {
     }
 }
 
-/// Seed 1, 24 sequences of 250 operations, 10,000 records, 4 threads, 2 minutes.
+/// Seed 1, 24 sequences of 250 operations, 10,000 records, 4 threads, 5 minutes.
 impl Default for Settings {
     fn default() -> Self {
-        let patience = Duration::from_secs(120);
+        let patience = Duration::from_secs(300);
         Self { seed: 1, sequences: 24, operations: 250, records: 10_000, threads: 4, patience }
     }
 }
