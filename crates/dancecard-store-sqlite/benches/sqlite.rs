@@ -1,18 +1,20 @@
 //! Reads and writes of a session of 1 KiB, 32 at once: operations per second, latency and processor time of each.
 //!
 //! `cargo bench -p dancecard-store-sqlite`. The database is in the system's directory for temporary files, or in
-//! `BENCH_DIR`: what is written per second is above all a property of that disk. Without `--bench`, as under
-//! `cargo test --benches`, each case does a few operations only.
+//! `BENCH_DIR`: what is written per second is above all a property of that disk. At the end a file of the first schema with
+//! `SCALE` sessions (10,240 unless told) is brought up to date, or nothing but that, with `-- migration`. Without `--bench`, as under `cargo test --benches`, each case
+//! does a few operations only.
 
 #![allow(clippy::unwrap_used)]
 
 use std::future::Future;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dancecard_core::{Meta, Record, RecordKey, Store, Timestamp, WriteMode};
 use dancecard_store_sqlite::{Config, SqliteStore, Synchronous};
+use rusqlite::{Connection, params};
 
 const TASKS: usize = 32;
 /// A multiple of the tasks, so that no two of them ever work on one session.
@@ -22,15 +24,58 @@ const PAYLOAD: usize = 1024;
 fn main() {
     let full = std::env::args().any(|argument| argument == "--bench");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
-    println!("{:<28} {:>9} {:>9} {:>9} {:>11}", "1 KiB session", "ops/s", "p50 µs", "p99 µs", "CPU µs/op");
-    for level in [Synchronous::Full, Synchronous::Normal] {
-        runtime.block_on(cases(level, full));
+    if !std::env::args().any(|argument| argument == "migration") {
+        println!(
+            "{:<28} {:>9} {:>9} {:>9} {:>11}",
+            "1 KiB session", "ops/s", "p50 µs", "p99 µs", "CPU µs/op"
+        );
+        for level in [Synchronous::Full, Synchronous::Normal] {
+            runtime.block_on(cases(level, full));
+        }
     }
+    let told = std::env::var("SCALE").ok().and_then(|count| count.parse().ok());
+    runtime.block_on(migration(if full { told.unwrap_or(SESSIONS) } else { TASKS }));
+}
+
+/// How long the first use takes that brings a file up to date.
+async fn migration(count: usize) {
+    let directory = tempfile::tempdir_in(place()).unwrap();
+    let path = directory.path().join("sessions.db");
+    make_old(&path, count);
+    let size = || std::fs::metadata(&path).unwrap().len() >> 20;
+    let (begun, cpu, before) = (Instant::now(), cpu_time(), size());
+    let store = SqliteStore::open(&path).unwrap();
+    store.health().await.unwrap();
+    let (took, cpu) = (begun.elapsed(), cpu_time().zip(cpu).map(|(after, before)| after - before));
+    store.close().await;
+    let cpu = cpu.map_or("-".into(), |cpu| format!("{cpu:.1?}"));
+    println!("migration of {count} sessions: {took:.1?}, CPU {cpu}, {before} to {} MiB", size());
+}
+
+/// A file as the first release made it.
+fn make_old(path: &Path, count: usize) {
+    let mut connection = Connection::open(path).unwrap();
+    connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF").unwrap();
+    let transaction = connection.transaction().unwrap();
+    transaction.execute_batch(include_str!("../src/schema.sql")).unwrap();
+    transaction.execute_batch("PRAGMA application_id = 0x64637264; PRAGMA user_version = 1").unwrap();
+    let row = "INSERT INTO session (key, version, expires_at, principal, meta, payload) VALUES (?1, ?2, ?2, ?3, ?4, ?5)";
+    for n in 0..count {
+        let Record { meta, payload } = record(n);
+        let mut facts = Vec::new();
+        meta.encode(&mut facts);
+        let who = meta.principal().map(|who| who.as_str().to_owned());
+        transaction.execute(row, params![key(n).as_bytes(), n as i64, who, facts, payload]).unwrap();
+    }
+    transaction.commit().unwrap();
+}
+
+fn place() -> PathBuf {
+    std::env::var_os("BENCH_DIR").map_or_else(std::env::temp_dir, Into::into)
 }
 
 async fn cases(level: Synchronous, full: bool) {
-    let place = std::env::var_os("BENCH_DIR").map_or_else(std::env::temp_dir, Into::into);
-    let directory = tempfile::tempdir_in(place).unwrap();
+    let directory = tempfile::tempdir_in(place()).unwrap();
     let path = directory.path().join("sessions.db");
     let store = Arc::new(SqliteStore::connect(Config::new(&path).with_synchronous(level)).unwrap());
     let (sessions, rounds) = if full { (SESSIONS, 4000) } else { (TASKS, 2) };

@@ -22,7 +22,7 @@ use crate::readiness::Readiness;
 use crate::row::Row;
 use crate::writer::{self, Held, Writer};
 
-/// How many expired records are removed before others get their turn.
+/// How many records that are due are looked at before others get their turn.
 const PURGE_AT_ONCE: usize = 256;
 
 /// Sessions in a SQLite database.
@@ -112,10 +112,9 @@ impl SqliteStore {
         Row::new(record, self.config.max_payload, operation)
     }
 
-    async fn purge_some(&self, now: Timestamp, limit: usize) -> Result<usize> {
+    async fn purge_some(&self, now: Timestamp, limit: usize) -> Result<Applied> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let purge = Change::Purge { now: now.as_millis(), limit };
-        self.writer.submit(purge).await.map(|applied| applied.rows)
+        self.writer.submit(Change::Purge { now: now.as_millis(), limit }).await
     }
 }
 
@@ -202,10 +201,9 @@ impl Store for SqliteStore {
     async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<usize> {
         let mut purged = 0;
         while purged < limit {
-            let wanted = PURGE_AT_ONCE.min(limit - purged);
-            let removed = self.purge_some(now, wanted).await?;
-            purged += removed;
-            if removed < wanted {
+            let applied = self.purge_some(now, PURGE_AT_ONCE.min(limit - purged)).await?;
+            purged += applied.rows;
+            if !applied.is_more {
                 break;
             }
         }

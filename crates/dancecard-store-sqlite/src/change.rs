@@ -1,32 +1,56 @@
-//! The operations that write, each one statement whose condition is part of it.
+//! The operations that write, each a statement whose condition is part of it.
 //!
 //! So an operation whose condition does not hold changes nothing, and many of them can share a transaction without
-//! a savepoint around each.
+//! a savepoint around each. An update is tried in the cheapest form first; if that finds no row, in the one for all cases.
 
 use dancecard_core::{Principal, RecordKey};
 use rusqlite::{CachedStatement, Connection, params};
 
+use crate::place;
 use crate::row::Row;
 use crate::versions::Versions;
 
-const CREATE: &str = "\
-    INSERT INTO session (key, version, expires_at, principal, meta, payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
-    ON CONFLICT (key) DO NOTHING";
-const OVERWRITE: &str = "\
-    INSERT INTO session (key, version, expires_at, principal, meta, payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
-    ON CONFLICT (key) DO UPDATE SET version = excluded.version, expires_at = excluded.expires_at, \
-        principal = excluded.principal, meta = excluded.meta, payload = excluded.payload";
-const UPDATE: &str = "\
-    UPDATE session SET version = ?2, expires_at = ?3, principal = ?4, meta = ?5, payload = ?6 \
-    WHERE key = ?1 AND version = ?7";
-const SUCCEED: &str = "\
-    INSERT INTO session (key, version, expires_at, principal, meta, payload) SELECT ?1, ?2, ?3, ?4, ?5, ?6 \
-    WHERE EXISTS (SELECT 1 FROM session WHERE key = ?7 AND version = ?8) \
-    ON CONFLICT (key) DO NOTHING";
-const DELETE: &str = "DELETE FROM session WHERE key = ?1";
-const TOUCH: &str = "UPDATE session SET expires_at = max(expires_at, ?2) WHERE key = ?1";
+pub(crate) const CREATE: &str = concat!(
+    "INSERT INTO dancecard_session (id, key, version, expires_at, purge_at, principal, meta, payload) VALUES (",
+    place::found_or_free!(),
+    ", ?2, ?3, ?4, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO NOTHING"
+);
+const OVERWRITE: &str = concat!(
+    "INSERT INTO dancecard_session (id, key, version, expires_at, purge_at, principal, meta, payload) VALUES (",
+    place::found_or_free!(),
+    ", ?2, ?3, ?4, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO UPDATE SET version = excluded.version, \
+     expires_at = excluded.expires_at, purge_at = excluded.purge_at, principal = excluded.principal, \
+     meta = excluded.meta, payload = excluded.payload"
+);
+/// An update that writes no index, since it changes nothing that is in one: most are like that.
+const UPDATE_IN_PLACE: &str = "\
+    UPDATE dancecard_session SET version = ?3, expires_at = ?4, meta = ?6, payload = ?7 \
+    WHERE id = ?1 AND key = ?2 AND version = ?8 AND principal IS ?5 AND purge_at <= ?4";
+const UPDATE: &str = concat!(
+    "UPDATE dancecard_session SET version = ?3, expires_at = ?4, purge_at = min(purge_at, ?4), principal = ?5, \
+     meta = ?6, payload = ?7 WHERE version = ?8 AND id = ",
+    place::found!("?1", "?2")
+);
+const SUCCEED: &str = concat!(
+    "INSERT INTO dancecard_session (id, key, version, expires_at, purge_at, principal, meta, payload) SELECT ",
+    place::found_or_free!(),
+    ", ?2, ?3, ?4, ?4, ?5, ?6, ?7 \
+     WHERE EXISTS (SELECT 1 FROM dancecard_session WHERE version = ?10 AND id = ",
+    place::found!("?8", "?9"),
+    ") ON CONFLICT (id) DO NOTHING"
+);
+const DELETE: &str = concat!("DELETE FROM dancecard_session WHERE id = ", place::found!("?1", "?2"));
+const TOUCH: &str = concat!(
+    "UPDATE dancecard_session SET expires_at = max(expires_at, ?3) WHERE id = ",
+    place::found!("?1", "?2")
+);
+/// Of what a purge would look at, that which is still alive has to wait until it expires.
+const KEEP: &str = "\
+    UPDATE dancecard_session SET purge_at = expires_at WHERE expires_at > ?1 AND id IN \
+        (SELECT id FROM dancecard_session WHERE purge_at <= ?1 ORDER BY purge_at LIMIT ?2)";
 const PURGE: &str = "\
-    DELETE FROM session WHERE rowid IN (SELECT rowid FROM session WHERE expires_at <= ?1 LIMIT ?2)";
+    DELETE FROM dancecard_session WHERE expires_at <= ?1 AND id IN \
+        (SELECT id FROM dancecard_session WHERE purge_at <= ?1 ORDER BY purge_at LIMIT ?2)";
 
 /// An operation for the writer.
 pub(crate) enum Change {
@@ -53,6 +77,8 @@ pub(crate) struct Applied {
     pub(crate) rows: usize,
     /// The version of the row that it stored last; without meaning when it stored none.
     pub(crate) version: i64,
+    /// Whether there may be more that it would have removed, had it been allowed to look at more rows.
+    pub(crate) is_more: bool,
 }
 
 impl Change {
@@ -85,9 +111,11 @@ impl Change {
                 }
                 Ok(applied)
             }
-            Self::Delete { key } => tables.run(DELETE, params![key.as_bytes()]),
-            Self::Touch { key, expires_at } => tables.run(TOUCH, params![key.as_bytes(), expires_at]),
-            Self::Purge { now, limit } => tables.run(PURGE, params![now, limit]),
+            Self::Delete { key } => tables.run(DELETE, params![place::of(key.as_bytes()), key.as_bytes()]),
+            Self::Touch { key, expires_at } => {
+                tables.run(TOUCH, params![place::of(key.as_bytes()), key.as_bytes(), expires_at])
+            }
+            Self::Purge { now, limit } => tables.purge(*now, *limit),
         }
     }
 }
@@ -101,31 +129,31 @@ pub(crate) struct Tables<'c> {
 impl Tables<'_> {
     fn insert(&mut self, sql: &str, key: &RecordKey, row: &Row) -> rusqlite::Result<Applied> {
         let version = self.versions.next(self.connection)?;
+        let key = key.as_bytes();
         let Row { expires_at, meta, payload, .. } = row;
         let rows = self.statement(sql)?.execute(params![
-            key.as_bytes(),
+            place::of(key),
+            key,
             version,
             expires_at,
             principal(row),
             meta,
             payload
         ])?;
-        Ok(Applied { rows, version })
+        Ok(Applied { rows, version, is_more: false })
     }
 
     fn update(&mut self, key: &RecordKey, row: &Row, expected: Option<i64>) -> rusqlite::Result<Applied> {
         let version = self.versions.next(self.connection)?;
+        let (key, who) = (key.as_bytes(), principal(row));
         let Row { expires_at, meta, payload, .. } = row;
-        let rows = self.statement(UPDATE)?.execute(params![
-            key.as_bytes(),
-            version,
-            expires_at,
-            principal(row),
-            meta,
-            payload,
-            expected
-        ])?;
-        Ok(Applied { rows, version })
+        let place = place::of(key);
+        let values = params![place, key, version, expires_at, who, meta, payload, expected];
+        let rows = match self.statement(UPDATE_IN_PLACE)?.execute(values)? {
+            0 => self.statement(UPDATE)?.execute(values)?,
+            rows => rows,
+        };
+        Ok(Applied { rows, version, is_more: false })
     }
 
     /// Creates a row on the condition that another one, which the same transaction then retires, is as expected.
@@ -137,23 +165,34 @@ impl Tables<'_> {
         expected: Option<i64>,
     ) -> rusqlite::Result<Applied> {
         let version = self.versions.next(self.connection)?;
+        let (key, old) = (key.as_bytes(), old.as_bytes());
         let Row { expires_at, meta, payload, .. } = row;
         let rows = self.statement(SUCCEED)?.execute(params![
-            key.as_bytes(),
+            place::of(key),
+            key,
             version,
             expires_at,
             principal(row),
             meta,
             payload,
-            old.as_bytes(),
+            place::of(old),
+            old,
             expected
         ])?;
-        Ok(Applied { rows, version })
+        Ok(Applied { rows, version, is_more: false })
     }
 
-    fn run(&mut self, sql: &str, values: impl rusqlite::Params) -> rusqlite::Result<Applied> {
+    /// Looks at so many rows that are due, removes those that expired, and has the others wait until they do.
+    fn purge(&self, now: i64, limit: i64) -> rusqlite::Result<Applied> {
+        let gone = self.statement(PURGE)?.execute(params![now, limit])?;
+        let rest = limit.saturating_sub_unsigned(gone as u64);
+        let kept = if rest > 0 { self.statement(KEEP)?.execute(params![now, rest])? } else { 0 };
+        Ok(Applied { rows: gone, version: 0, is_more: kept as i64 == rest })
+    }
+
+    fn run(&self, sql: &str, values: impl rusqlite::Params) -> rusqlite::Result<Applied> {
         let rows = self.statement(sql)?.execute(values)?;
-        Ok(Applied { rows, version: 0 })
+        Ok(Applied { rows, version: 0, is_more: false })
     }
 
     fn statement(&self, sql: &str) -> rusqlite::Result<CachedStatement<'_>> {
@@ -171,7 +210,7 @@ mod tests {
 
     #[test]
     fn rows_are_found_by_index() {
-        [CREATE, OVERWRITE, UPDATE, SUCCEED, DELETE, TOUCH, PURGE]
+        [CREATE, OVERWRITE, UPDATE_IN_PLACE, UPDATE, SUCCEED, DELETE, TOUCH, KEEP, PURGE]
             .into_iter()
             .for_each(crate::query_plan::assert_by_index);
     }

@@ -164,6 +164,6 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let config = Config::new(directory.path().join("sessions.db"));
         let _writer = writer(&config).unwrap();
-        assert!(reader(&config).unwrap().execute("DELETE FROM session", []).is_err());
+        assert!(reader(&config).unwrap().execute("DELETE FROM dancecard_session", []).is_err());
     }
 }

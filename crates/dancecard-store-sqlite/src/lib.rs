@@ -7,6 +7,8 @@ mod config;
 mod connect;
 mod error;
 mod listing;
+mod moving;
+mod place;
 #[cfg(test)]
 mod query_plan;
 mod readers;

@@ -1,8 +1,8 @@
-//! The listing: a page at a time, in the order of the keys.
+//! The listing: a page at a time, in the order of the table.
 //!
 //! Each page is a statement of its own, so that however slowly a listing is consumed, no snapshot stays open for it
-//! and the log can be recycled. A key is passed once, so no record is listed twice; a record that lives throughout is
-//! passed, so it is listed.
+//! and the log can be recycled. A place is passed once, and a record that lives throughout stays in its
+//! own: so it is listed, and none is listed twice.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -25,14 +25,14 @@ pub(crate) struct Listing<'a> {
 
 impl<'a> Listing<'a> {
     pub(crate) fn new(readers: &'a Readers, query: ListQuery) -> Self {
-        let first = Page { principal: query.principal, from: Vec::new(), limit: PAGE_LIMIT };
+        let first = Page { principal: query.principal, from: i64::MIN, limit: PAGE_LIMIT };
         Self { readers, lines: Vec::new().into_iter(), next: Some(first), asked: None }
     }
 
     /// Takes in a page. One that is not full is the last.
     fn turn(&mut self, mut page: Page, lines: Lines) {
         if let Some((last, _)) = lines.last().filter(|_| lines.len() == usize::from(PAGE_LIMIT)) {
-            page.from = after(last.as_bytes());
+            page.from = last.saturating_add(1);
             self.next = Some(page);
         }
         let lines: Vec<_> = lines.into_iter().map(|(_, entry)| entry).collect();
@@ -46,11 +46,6 @@ impl<'a> Listing<'a> {
         (self.asked, self.next) = (None, None);
         Poll::Ready(Some(answer.map(|lines| self.turn(page, lines))))
     }
-}
-
-/// The least key greater than this one: bytes are ordered like words in a dictionary.
-fn after(key: &[u8]) -> Vec<u8> {
-    [key, &[0]].concat()
 }
 
 impl Stream for Listing<'_> {

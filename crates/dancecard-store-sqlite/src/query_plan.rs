@@ -1,29 +1,31 @@
 //! For tests: whether a statement finds its rows by an index, in the order that it needs.
 
-use rusqlite::Connection;
+use crate::schema;
 
 /// Panics unless every table is searched by an index, and nothing is sorted.
 #[track_caller]
 pub(crate) fn assert_by_index(sql: &str) {
-    let connection = Connection::open_in_memory().unwrap();
-    connection.execute_batch(include_str!("schema.sql")).unwrap();
+    let connection = schema::in_memory(schema::STEPS);
     let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
     let nothing = vec![rusqlite::types::Null; plan.parameter_count()];
     let steps =
         plan.query_map(rusqlite::params_from_iter(nothing), |row| row.get::<_, String>("detail")).unwrap();
     for step in steps.map(Result::unwrap) {
-        assert!(!step.starts_with("SCAN session") && !step.contains("TEMP B-TREE"), "{sql}: {step}");
+        assert!(
+            !step.starts_with("SCAN dancecard_session") && !step.contains("TEMP B-TREE"),
+            "{sql}: {step}"
+        );
     }
 }
 
 #[test]
-#[should_panic(expected = "SCAN session")]
+#[should_panic(expected = "SCAN dancecard_session")]
 fn a_scan_is_noticed() {
-    assert_by_index("SELECT key FROM session WHERE version = ?1");
+    assert_by_index("SELECT key FROM dancecard_session WHERE version = ?1");
 }
 
 #[test]
 #[should_panic(expected = "TEMP B-TREE")]
 fn a_sort_is_noticed() {
-    assert_by_index("SELECT key FROM session WHERE expires_at > ?1 ORDER BY version");
+    assert_by_index("SELECT key FROM dancecard_session WHERE purge_at > ?1 ORDER BY version");
 }

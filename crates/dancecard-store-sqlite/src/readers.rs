@@ -10,14 +10,19 @@ use rusqlite::{Connection, params};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error::{self, Failure, Stage};
+use crate::place;
 use crate::readiness::Readiness;
 use crate::row;
 
-const LOAD: &str = "SELECT version, expires_at, meta, payload FROM session WHERE key = ?1";
+const LOAD: &str = "\
+    SELECT version, expires_at, meta, payload FROM dancecard_session WHERE id = ?1 AND key = ?2 \
+    UNION ALL \
+    SELECT version, expires_at, meta, payload FROM dancecard_session WHERE id < 0 AND key = ?2 LIMIT 1";
 const PAGE: &str = "\
-    SELECT version, expires_at, meta, key FROM session WHERE key >= ?1 ORDER BY key LIMIT ?2";
+    SELECT version, expires_at, meta, key, id FROM dancecard_session WHERE id >= ?1 ORDER BY id LIMIT ?2";
 const PAGE_OF_PRINCIPAL: &str = "\
-    SELECT version, expires_at, meta, key FROM session WHERE principal = ?3 AND key >= ?1 ORDER BY key LIMIT ?2";
+    SELECT version, expires_at, meta, key, id FROM dancecard_session WHERE principal = ?3 AND id >= ?1 \
+    ORDER BY id LIMIT ?2";
 /// Anything that makes SQLite take its snapshot.
 const SNAPSHOT: &str = "SELECT next FROM version_counter";
 
@@ -43,14 +48,14 @@ pub(crate) enum Question {
 pub(crate) struct Page {
     /// Only of records of this principal.
     pub(crate) principal: Option<Principal>,
-    /// Only from this key on.
-    pub(crate) from: Vec<u8>,
+    /// Only from this place in the table on.
+    pub(crate) from: i64,
     /// At most so many.
     pub(crate) limit: u16,
 }
 
-/// The lines of a page in the order of their keys. One that is not readable doesn't hide the others.
-pub(crate) type Lines = Vec<(RecordKey, Result<Entry>)>;
+/// The lines of a page, each with its place, in that order. One that is not readable doesn't hide the others.
+pub(crate) type Lines = Vec<(i64, Result<Entry>)>;
 
 impl Readers {
     /// Ways to so many threads, which are yet to take the other ends.
@@ -191,7 +196,8 @@ impl Question {
 fn load(connection: &Connection, key: &RecordKey) -> Result<Option<Versioned>> {
     let refused = |cause| Failure::at(Stage::Statement)(cause).to_error("load");
     let mut statement = connection.prepare_cached(LOAD).map_err(refused)?;
-    let mut rows = statement.query([key.as_bytes()]).map_err(refused)?;
+    let key = key.as_bytes();
+    let mut rows = statement.query(params![place::of(key), key]).map_err(refused)?;
     rows.next().map_err(refused)?.map(|row| row::versioned(row, "load")).transpose()
 }
 
@@ -206,8 +212,7 @@ fn lines(connection: &Connection, page: &Page) -> Result<Lines> {
     .map_err(refused)?;
     let mut lines = Vec::with_capacity(page.limit.into());
     while let Some(row) = rows.next().map_err(refused)? {
-        let key = RecordKey::new(row::blob(row, 3, "list")?);
-        lines.push((key.clone(), row::entry(row, key, "list")));
+        lines.push((row.get(4).map_err(refused)?, row::entry(row, "list")));
     }
     Ok(lines)
 }

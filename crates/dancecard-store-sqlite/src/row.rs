@@ -44,18 +44,14 @@ pub(crate) fn versioned(row: &rusqlite::Row<'_>, operation: &'static str) -> Res
     Ok(Versioned::shared(Arc::new(record), version, expires_at))
 }
 
-/// Reads `version, expires_at, meta` of the record under `key`.
-pub(crate) fn entry(row: &rusqlite::Row<'_>, key: RecordKey, operation: &'static str) -> Result<Entry> {
+/// Reads `version, expires_at, meta, key`.
+pub(crate) fn entry(row: &rusqlite::Row<'_>, operation: &'static str) -> Result<Entry> {
     let version = version(row, 0, operation)?;
     let meta = meta(row, 2, operation)?.with_expires_at(expires_at(row, 1, operation)?);
-    Ok(Entry { key, version, meta })
+    Ok(Entry { key: RecordKey::new(blob(row, 3, operation)?), version, meta })
 }
 
-pub(crate) fn blob<'r>(
-    row: &'r rusqlite::Row<'_>,
-    column: usize,
-    operation: &'static str,
-) -> Result<&'r [u8]> {
+fn blob<'r>(row: &'r rusqlite::Row<'_>, column: usize, operation: &'static str) -> Result<&'r [u8]> {
     match row.get_ref(column) {
         Ok(ValueRef::Blob(bytes)) => Ok(bytes),
         Ok(_) => Err(error::new(ErrorKind::Corrupt, operation)),

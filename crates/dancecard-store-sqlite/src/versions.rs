@@ -40,11 +40,10 @@ impl Versions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schema;
 
     fn database() -> Connection {
-        let connection = Connection::open_in_memory().unwrap();
-        connection.execute_batch(include_str!("schema.sql")).unwrap();
-        connection
+        schema::in_memory(schema::STEPS)
     }
 
     #[test]

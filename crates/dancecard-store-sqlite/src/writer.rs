@@ -198,11 +198,10 @@ mod tests {
     use dancecard_core::RecordKey;
 
     use super::*;
+    use crate::schema;
 
     fn connection() -> Connection {
-        let connection = Connection::open_in_memory().unwrap();
-        connection.execute_batch(include_str!("schema.sql")).unwrap();
-        connection
+        schema::in_memory(schema::STEPS)
     }
 
     fn touch(key: &[u8]) -> Change {

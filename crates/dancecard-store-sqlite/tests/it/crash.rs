@@ -13,8 +13,9 @@ use dancecard_store_sqlite::SqliteStore;
 
 use crate::fixture::*;
 
-const PATH: &str = "DANCECARD_SQLITE_CHILD_PATH";
+pub(crate) const PATH: &str = "DANCECARD_SQLITE_CHILD_PATH";
 const ROUND: &str = "DANCECARD_SQLITE_CHILD_ROUND";
+const SCRIPT: &str = "crash::child_that_is_killed";
 const ROUNDS: usize = 20;
 const TASKS: usize = 16;
 
@@ -110,7 +111,7 @@ async fn child_that_is_killed() {
     }
 }
 
-fn start(mut command: Command, test: &str, path: &Path, round: usize) -> Child {
+fn start_by(mut command: Command, test: &str, path: &Path, round: usize) -> Child {
     command
         .args(["--ignored", "--exact", test, "--nocapture", "--test-threads=1"])
         .env(PATH, path)
@@ -120,13 +121,14 @@ fn start(mut command: Command, test: &str, path: &Path, round: usize) -> Child {
         .unwrap()
 }
 
-fn start_script(path: &Path, round: usize) -> Child {
-    start(Command::new(std::env::current_exe().unwrap()), "crash::child_that_is_killed", path, round)
+/// Starts this test binary again, with one test.
+pub(crate) fn start(test: &str, path: &Path, round: usize) -> Child {
+    start_by(Command::new(std::env::current_exe().unwrap()), test, path, round)
 }
 
 /// Lets a child run until it said so many lines, kills it, and returns all that it said.
 fn run_and_kill(path: &Path, round: usize, lines: usize) -> Vec<String> {
-    let mut child = start_script(path, round);
+    let mut child = start(SCRIPT, path, round);
     let mut output = BufReader::new(child.stdout.take().unwrap());
     let mut said = Vec::new();
     let mut line = String::new();
@@ -144,7 +146,7 @@ fn run_and_kill(path: &Path, round: usize, lines: usize) -> Vec<String> {
 
 /// Lets a child run until something is so, kills it, and returns all that it said.
 fn run_until_and_kill(path: &Path, round: usize, is_so: impl Fn() -> bool) -> Vec<String> {
-    let mut child = start_script(path, round);
+    let mut child = start(SCRIPT, path, round);
     while !is_so() {
         assert!(child.try_wait().unwrap().is_none(), "the child ended by itself");
         std::thread::yield_now();
@@ -181,7 +183,7 @@ async fn found(store: &SqliteStore, models: [&Model; 2]) -> Model {
     found
 }
 
-fn assert_sound(place: &Place) {
+pub(crate) fn assert_sound(place: &Place) {
     let check = "PRAGMA integrity_check";
     let verdict: String = place.connection().query_row(check, [], |row| row.get(0)).unwrap();
     assert_eq!(verdict, "ok");
@@ -221,7 +223,7 @@ async fn killed_at_any_moment_it_has_lost_nothing() {
     }
 }
 
-fn size(path: &Path) -> u64 {
+pub(crate) fn size(path: &Path) -> u64 {
     std::fs::metadata(path).map_or(0, |file| file.len())
 }
 
@@ -269,7 +271,7 @@ async fn a_commit_that_the_disk_refuses_is_unknown_and_undoes_no_other() {
     shell
         .args(["-c", "trap '' XFSZ; ulimit -f 1000; exec \"$0\" \"$@\""])
         .arg(std::env::current_exe().unwrap());
-    let child = start(shell, "crash::child_whose_disk_fails", &place.path(), 0);
+    let child = start_by(shell, "crash::child_whose_disk_fails", &place.path(), 0);
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let said = String::from_utf8(output.stdout).unwrap();

@@ -148,7 +148,7 @@ async fn a_missing_table_is_an_error_not_an_absent_session() {
     let place = Place::new();
     let store = place.open();
     create(&store, "a").await;
-    place.connection().execute_batch("DROP TABLE session").unwrap();
+    place.connection().execute_batch("DROP TABLE dancecard_session").unwrap();
     for error in [store.load(&key("a")).await.map(drop), store.delete(&key("a")).await] {
         assert_is(&error.unwrap_err(), ErrorKind::Other, Retry::Never);
     }

@@ -29,7 +29,7 @@ async fn a_new_file_is_marked_as_ours_and_written_ahead() {
     assert!(!place.path().exists(), "not before the first use");
     store.health().await.unwrap();
     assert_eq!(pragma(&place, "application_id"), format!("Integer({})", u32::from_be_bytes(*b"dcrd")));
-    assert_eq!(pragma(&place, "user_version"), "Integer(1)");
+    assert_eq!(pragma(&place, "user_version"), "Integer(3)");
     assert_eq!(pragma(&place, "journal_mode"), "Text(\"wal\")");
 }
 
@@ -72,7 +72,7 @@ fn engines_that_start_at_once_on_a_new_file_all_open_it() {
                 one.join().unwrap().unwrap();
             }
         });
-        assert_eq!(pragma(&place, "user_version"), "Integer(1)");
+        assert_eq!(pragma(&place, "user_version"), "Integer(3)");
     }
 }
 
@@ -124,11 +124,11 @@ async fn a_database_of_a_newer_release_is_refused_and_left_alone() {
     let store = place.open();
     create(&store, "a").await;
     store.close().await;
-    place.connection().execute_batch("PRAGMA user_version = 2").unwrap();
+    place.connection().execute_batch("PRAGMA user_version = 4").unwrap();
     let error = refusal(place.config()).await;
     assert_eq!(error.kind(), ErrorKind::Config);
     assert!(error.to_string().contains("run the newer release"), "{error}");
-    place.connection().execute_batch("PRAGMA user_version = 1").unwrap();
+    place.connection().execute_batch("PRAGMA user_version = 3").unwrap();
     assert!(payload(&place.open(), "a").await.is_some());
 }
 

@@ -137,8 +137,8 @@ async fn a_line_that_is_not_readable_hides_no_other() {
     for number in 0..5 {
         create(&store, number).await;
     }
-    let spoil = "UPDATE session SET meta = x'63616e617279' WHERE rowid = 3";
-    assert_eq!(place.connection().execute(spoil, []).unwrap(), 1);
+    let spoil = "UPDATE dancecard_session SET meta = x'63616e617279' WHERE key = ?1";
+    assert_eq!(place.connection().execute(spoil, [key(2).as_bytes()]).unwrap(), 1);
     let (good, bad): (Vec<_>, Vec<_>) =
         list(&store, ListQuery::all()).await.into_iter().partition(|entry| entry.is_ok());
     assert_eq!((good.len(), bad.len()), (4, 1));

@@ -10,4 +10,6 @@ mod faults;
 mod files;
 mod fixture;
 mod interleave;
+mod layout;
 mod listing;
+mod migration;
