@@ -20,7 +20,7 @@ use crate::listing::Listing;
 use crate::readers::{self, Readers};
 use crate::readiness::Readiness;
 use crate::row::Row;
-use crate::writer::{self, Held, Writer};
+use crate::writer::{self, Held, Pace, Writer};
 
 /// How many records that are due are looked at before others get their turn.
 const PURGE_AT_ONCE: usize = 256;
@@ -78,7 +78,7 @@ impl SqliteStore {
     /// Whatever is asked first may fail in the operation `open`: with [`ErrorKind::Config`] for a directory that is
     /// missing, a file that is not writable, another application's database or a newer release's;
     /// [`ErrorKind::Corrupt`] for a file that is damaged or no database; [`ErrorKind::Full`] when there is no room for
-    /// the schema; [`ErrorKind::Unavailable`] when another process keeps the file locked beyond the busy timeout, or the
+    /// the schema; [`ErrorKind::Unavailable`] when another process keeps the file locked beyond the timeout, or the
     /// system fails. Nothing was done then, and the next operation tries again.
     ///
     /// # Errors
@@ -90,8 +90,8 @@ impl SqliteStore {
         let (readers, questions) = Readers::new(config.readers, config.queue);
         let (held, ended) = mpsc::channel(1);
         let (held_by_readers, readers_ended) = mpsc::channel(1);
-        let (own, batch) = (Arc::clone(&file), config.batch);
-        spawn("dancecard-write", held, move || writer::run(&own, jobs, batch, readers_ended))?;
+        let (own, pace) = (Arc::clone(&file), Pace { batch: config.batch, timeout: config.timeout() });
+        spawn("dancecard-write", held, move || writer::run(&own, jobs, pace, readers_ended))?;
         for questions in questions {
             let file = Arc::clone(&file);
             spawn("dancecard-read", held_by_readers.clone(), move || readers::run(&file, questions))?;

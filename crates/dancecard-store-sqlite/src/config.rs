@@ -7,6 +7,7 @@ use dancecard_core::{EngineUrl, Error, ErrorKind, Result, Setting, percent_decod
 use serde::{Deserialize, Serialize};
 
 use crate::error::{self, ENGINE};
+use crate::schema;
 
 /// What SQLite accepts in one row, less room for the other columns.
 const LARGEST_PAYLOAD: usize = 999_000_000;
@@ -15,7 +16,7 @@ const MOST_READERS: usize = 64;
 const LONGEST_TIMEOUT_MS: u64 = 3_600_000;
 
 const SETTINGS: &[&str] =
-    &["path", "synchronous", "busy_timeout_ms", "readers", "queue", "batch", "max_payload", "max_size"];
+    &["path", "create", "synchronous", "timeout_ms", "readers", "queue", "batch", "max_payload", "max_size"];
 
 /// How an engine is set up. Every setting has a default, so that `Config::default()` works as it is.
 ///
@@ -32,10 +33,13 @@ const SETTINGS: &[&str] =
 pub struct Config {
     /// The database file, in a directory that exists. Default `sessions.db` in the working directory.
     pub path: PathBuf,
+    /// Whether the engine makes the file, and brings it up to date, by itself. Default true.
+    pub create: bool,
     /// What an acknowledged write has survived. Default [`Synchronous::Full`].
     pub synchronous: Synchronous,
-    /// How long to wait for another process that writes, in milliseconds, up to one hour. Default 5000.
-    pub busy_timeout_ms: u64,
+    /// How long an operation may wait for another process that keeps the file locked, in milliseconds, up to one hour.
+    /// Default 5000.
+    pub timeout_ms: u64,
     /// Threads that read, each with a connection, 1 to 64. Default 2.
     pub readers: usize,
     /// How many operations may wait for a thread before callers wait for room, 1 to 1,048,576. Default 1024.
@@ -75,8 +79,9 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             path: PathBuf::from("sessions.db"),
+            create: true,
             synchronous: Synchronous::Full,
-            busy_timeout_ms: 5000,
+            timeout_ms: 5000,
             readers: 2,
             queue: 1024,
             batch: 256,
@@ -119,8 +124,9 @@ impl Config {
     pub fn set(&mut self, setting: &Setting<'_>) -> Result<()> {
         match setting.name() {
             "path" => self.path = setting.text().into(),
+            "create" => self.create = setting.switch()?,
             "synchronous" => self.synchronous = setting.choice(Synchronous::WORDS)?,
-            "busy_timeout_ms" => self.busy_timeout_ms = setting.number()?,
+            "timeout_ms" => self.timeout_ms = setting.number()?,
             "readers" => self.readers = setting.number()?,
             "queue" => self.queue = setting.number()?,
             "batch" => self.batch = setting.number()?,
@@ -131,6 +137,23 @@ impl Config {
         Ok(())
     }
 
+    /// The statements that make the database in an empty file, for an administrator to run where the engine may not: see
+    /// [`Config::create`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] for settings out of bounds.
+    pub fn schema_sql(&self) -> Result<String> {
+        self.validate()?;
+        Ok(schema::definition())
+    }
+
+    /// Sets [`Config::create`].
+    #[must_use]
+    pub fn with_create(mut self, create: bool) -> Self {
+        self.create = create;
+        self
+    }
+
     /// Sets [`Config::synchronous`].
     #[must_use]
     pub fn with_synchronous(mut self, level: Synchronous) -> Self {
@@ -138,10 +161,10 @@ impl Config {
         self
     }
 
-    /// Sets [`Config::busy_timeout_ms`].
+    /// Sets [`Config::timeout_ms`].
     #[must_use]
-    pub fn with_busy_timeout(mut self, timeout: Duration) -> Self {
-        self.busy_timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
         self
     }
 
@@ -180,14 +203,14 @@ impl Config {
         self
     }
 
-    pub(crate) fn busy_timeout(&self) -> Duration {
-        Duration::from_millis(self.busy_timeout_ms)
+    pub(crate) fn timeout(&self) -> Duration {
+        Duration::from_millis(self.timeout_ms)
     }
 
     pub(crate) fn validate(&self) -> Result<()> {
         let bounds = [
             (!self.path.as_os_str().is_empty(), "path must name a file"),
-            (self.busy_timeout_ms <= LONGEST_TIMEOUT_MS, "busy_timeout_ms must be at most 3600000"),
+            (self.timeout_ms <= LONGEST_TIMEOUT_MS, "timeout_ms must be at most 3600000"),
             ((1..=MOST_READERS).contains(&self.readers), "readers must be 1 to 64"),
             ((1..=LONGEST_QUEUE).contains(&self.queue), "queue must be 1 to 1048576"),
             (self.batch >= 1, "batch must be at least 1"),

@@ -29,7 +29,10 @@ pub(crate) fn writer(config: &Config) -> Result<Connection> {
     let path = locate(config)?;
     let mut connection = connect(&path, config)?;
     // Before anything is changed, lest another application's database be.
-    schema::inspect(&connection, schema::STEPS)?;
+    let done = schema::inspect(&connection, schema::STEPS)?;
+    if done < schema::STEPS.len() && !config.create {
+        return Err(not_to_be_made());
+    }
     write_ahead(&connection, config)?;
     schema::migrate(&mut connection, schema::STEPS)?;
     set_up_writer(&connection, config).map_err(refused)?;
@@ -55,6 +58,9 @@ fn demand(version: i32) -> Result<()> {
 /// gives its log the same permissions.
 fn locate(config: &Config) -> Result<PathBuf> {
     let path = unmistakable(&config.path).map_err(unusable)?;
+    if !config.create {
+        return if path.exists() { Ok(path) } else { Err(not_to_be_made()) };
+    }
     match private().open(&path) {
         Err(cause) if cause.kind() != io::ErrorKind::AlreadyExists => Err(unusable(cause)),
         _ => Ok(path),
@@ -78,7 +84,7 @@ fn connect(path: &Path, config: &Config) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(refused)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    connection.busy_timeout(config.busy_timeout()).map_err(refused)?;
+    connection.busy_timeout(config.timeout()).map_err(refused)?;
     connection.pragma_update(None, "synchronous", config.synchronous.as_pragma()).map_err(refused)?;
     Ok(connection)
 }
@@ -86,7 +92,7 @@ fn connect(path: &Path, config: &Config) -> Result<Connection> {
 /// Switches to the write-ahead log. SQLite does not wait for a lock here by itself, and another process may be
 /// starting on the same new file.
 fn write_ahead(connection: &Connection, config: &Config) -> Result<()> {
-    let deadline = Instant::now() + config.busy_timeout();
+    let deadline = Instant::now() + config.timeout();
     loop {
         let mode = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0));
         match mode.map_err(Failure::at(Stage::Open)) {
@@ -120,6 +126,13 @@ fn unusable(cause: io::Error) -> Error {
     error::new(ErrorKind::Config, "open")
         .with_detail("the file can't be made; its directory must exist and be writable for this process")
         .with_source(cause)
+}
+
+fn not_to_be_made() -> Error {
+    error::new(ErrorKind::Config, "open").with_detail(
+        "the database is missing or older than this release, and create is off; \
+         run what Config::schema_sql gives, or turn create on",
+    )
 }
 
 fn no_log() -> Error {

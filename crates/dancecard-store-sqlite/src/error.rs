@@ -108,11 +108,7 @@ fn verdict(code: Option<ErrorCode>, stage: Stage) -> Verdict {
             "the disk, or max_size, is used up; make room or purge expired sessions",
         ),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => {
-            Verdict(
-                Unavailable,
-                Retry::Safe,
-                "another process kept the database locked beyond busy_timeout_ms",
-            )
+            Verdict(Unavailable, Retry::Safe, "another process kept the database locked beyond timeout_ms")
         }
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Verdict(
             Corrupt,

@@ -17,6 +17,9 @@ const ROW: &str = "\
     SELECT key, version, expires_at, principal, meta, payload FROM session_1 WHERE rowid = ?1";
 const MOVED: &str = "INSERT OR REPLACE INTO session_1_moved (only, place, row) VALUES (1, ?1, ?2)";
 
+/// What remains to be done when all are copied.
+pub(crate) const END: &str = "DROP TABLE session_1;\nDROP TABLE session_1_moved;\n";
+
 /// Where a row will be, and its number in the old table.
 type Found = (i64, i64);
 
@@ -28,7 +31,7 @@ pub(crate) fn some(connection: &Connection) -> rusqlite::Result<bool> {
     let last = connection.query_row(LAST, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     let next = next(connection, last)?;
     let Some((place, row)) = next.last() else {
-        return connection.execute_batch("DROP TABLE session_1; DROP TABLE session_1_moved").map(|()| true);
+        return connection.execute_batch(END).map(|()| true);
     };
     let (mut from, mut to) = (connection.prepare_cached(ROW)?, connection.prepare_cached(CREATE)?);
     next.iter().try_for_each(|(_, row)| copy(*row, &mut from, &mut to))?;

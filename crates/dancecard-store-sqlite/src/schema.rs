@@ -15,14 +15,14 @@ pub(crate) enum Step {
     /// Statements that take no longer however many rows there are.
     Statements(&'static str),
     /// What is done bit by bit, in a transaction each, until it says that it is done. It may be begun and ended by
-    /// different processes, and by several at once.
-    Gradually(fn(&Connection) -> rusqlite::Result<bool>),
+    /// different processes, and by several at once. Where there are no rows, these statements are all of it.
+    Gradually(fn(&Connection) -> rusqlite::Result<bool>, &'static str),
 }
 
 pub(crate) const STEPS: &[Step] = &[
     Step::Statements(include_str!("schema.sql")),
     Step::Statements(include_str!("schema/by_place.sql")),
-    Step::Gradually(moving::some),
+    Step::Gradually(moving::some, moving::END),
 ];
 
 /// `application_id` and `user_version` are in the file's header, so they change with the schema or not at all.
@@ -49,6 +49,20 @@ pub(crate) fn inspect(connection: &Connection, steps: &[Step]) -> Result<usize> 
             "the file is another application's database; give sessions a file of their own".into(),
         )),
     }
+}
+
+/// The statements that make a new database as this release wants it.
+pub(crate) fn definition() -> String {
+    let steps: String = STEPS
+        .iter()
+        .map(|step| match step {
+            Step::Statements(sql) | Step::Gradually(_, sql) => *sql,
+        })
+        .collect();
+    let version = STEPS.len();
+    format!(
+        "BEGIN;\n{steps}PRAGMA application_id = {APPLICATION_ID};\nPRAGMA user_version = {version};\nCOMMIT;\n"
+    )
 }
 
 /// Takes the steps that are missing. Of several processes that start at once, one takes a step, or a bit of it, at a time;
@@ -80,7 +94,7 @@ impl Step {
     fn take(self, connection: &Connection) -> rusqlite::Result<bool> {
         match self {
             Self::Statements(sql) => connection.execute_batch(sql).map(|()| true),
-            Self::Gradually(work) => work(connection),
+            Self::Gradually(work, _) => work(connection),
         }
     }
 }
@@ -133,10 +147,13 @@ mod tests {
     const FIRST: Step = STEPS[0];
     const NEXT: Step =
         Step::Statements("ALTER TABLE session ADD COLUMN origin TEXT; UPDATE session SET origin = 'before'");
-    const GROWING: Step = Step::Gradually(|connection| {
-        connection.execute("UPDATE session SET version = version + 1", [])?;
-        connection.query_row("SELECT min(version) >= 8 FROM session", [], |row| row.get(0))
-    });
+    const GROWING: Step = Step::Gradually(
+        |connection| {
+            connection.execute("UPDATE session SET version = version + 1", [])?;
+            connection.query_row("SELECT min(version) >= 8 FROM session", [], |row| row.get(0))
+        },
+        "",
+    );
 
     fn row(connection: &Connection) -> rusqlite::Result<(i64, Option<String>)> {
         connection.query_row("SELECT version, origin FROM session", [], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -165,6 +182,20 @@ mod tests {
         let connection = in_memory(&steps);
         assert_eq!(inspect(&connection, &steps).unwrap(), 2);
         assert!(row(&connection).is_err_and(|error| error == rusqlite::Error::QueryReturnedNoRows));
+    }
+
+    #[test]
+    fn the_definition_makes_what_the_steps_make() {
+        let defined = Connection::open_in_memory().unwrap();
+        defined.execute_batch(&definition()).unwrap();
+        assert_eq!(inspect(&defined, STEPS).unwrap(), STEPS.len());
+        let made = in_memory(STEPS);
+        let [defined, made] = [defined, made].map(|connection| {
+            let mut all = connection.prepare("SELECT name, sql FROM sqlite_schema ORDER BY name").unwrap();
+            let all = all.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+            all.collect::<rusqlite::Result<Vec<(String, Option<String>)>>>().unwrap()
+        });
+        assert!(defined == made && !made.is_empty());
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use std::convert::Infallible;
 use std::slice;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use dancecard_core::{Error, ErrorKind, Result, Retry};
 use rusqlite::Connection;
@@ -28,6 +29,7 @@ pub(crate) type Held = mpsc::Receiver<Infallible>;
 /// An operation, and who waits for it.
 pub(crate) struct Job {
     change: Change,
+    asked: Instant,
     reply: oneshot::Sender<Result<Applied>>,
 }
 
@@ -42,24 +44,31 @@ impl Writer {
     pub(crate) async fn submit(&self, change: Change) -> Result<Applied> {
         let operation = change.operation();
         let (reply, answer) = oneshot::channel();
-        let sent = self.queue.send(Job { change, reply }).await;
+        let sent = self.queue.send(Job { change, asked: Instant::now(), reply }).await;
         sent.map_err(|_| error::stopped(operation, Retry::Safe))?;
         answer.await.map_err(|_| error::stopped(operation, Retry::Unknown))?
     }
 }
 
+/// How much the thread does at once, and how long it lets anyone wait.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    pub(crate) batch: usize,
+    pub(crate) timeout: Duration,
+}
+
 /// The thread's whole life: until the [`Writer`] is gone and what it sent is done.
-pub(crate) fn run(file: &Readiness, mut jobs: mpsc::Receiver<Job>, batch: usize, mut others: Held) {
+pub(crate) fn run(file: &Readiness, mut jobs: mpsc::Receiver<Job>, pace: Pace, mut others: Held) {
     let mut work = None;
     let mut taken = Vec::new();
-    while jobs.blocking_recv_many(&mut taken, batch) > 0 {
+    while jobs.blocking_recv_many(&mut taken, pace.batch) > 0 {
         // Whoever gave up waiting can't tell whether it was done, so that it need not be.
         taken.retain(|job| !job.reply.is_closed());
         if taken.is_empty() {
             continue;
         }
         match opened(&mut work, file) {
-            Ok(work) => work.settle(std::mem::take(&mut taken)),
+            Ok(work) => work.settle_in_time(std::mem::take(&mut taken), pace.timeout),
             Err(error) => taken.drain(..).for_each(|job| job.refuse(error::again(&error))),
         }
     }
@@ -71,7 +80,7 @@ pub(crate) fn run(file: &Readiness, mut jobs: mpsc::Receiver<Job>, batch: usize,
 fn opened<'w>(work: &'w mut Option<Work>, file: &Readiness) -> Result<&'w mut Work, Arc<Error>> {
     let made = match work.take() {
         Some(made) => made,
-        None => Work { connection: file.writer()?, versions: Versions::default() },
+        None => Work::new(file.writer()?),
     };
     Ok(work.insert(made))
 }
@@ -79,16 +88,48 @@ fn opened<'w>(work: &'w mut Option<Work>, file: &Readiness) -> Result<&'w mut Wo
 struct Work {
     connection: Connection,
     versions: Versions,
+    /// Nobody's time began before the file was open: it may have had to be brought up to date.
+    opened: Instant,
 }
 
 impl Work {
-    /// Does the jobs together; if one of them can't be done, then each by itself, so that it harms no other.
-    fn settle(&mut self, jobs: Vec<Job>) {
+    fn new(connection: Connection) -> Self {
+        Self { connection, versions: Versions::default(), opened: Instant::now() }
+    }
+
+    /// Does the jobs. If another process keeps the lock, each of them waits for it until its own time is up.
+    fn settle_in_time(&mut self, mut jobs: Vec<Job>, timeout: Duration) {
+        while let Some(least) = jobs.iter().map(|job| self.time_left(job, timeout)).min() {
+            // If it can't be set, it is as it was: not longer than the timeout.
+            let _ = self.connection.busy_timeout(least);
+            match self.settle(jobs) {
+                Ok(()) => return,
+                Err((failure, waiting)) => jobs = self.refuse_late(&failure, waiting, timeout),
+            }
+        }
+    }
+
+    fn time_left(&self, job: &Job, timeout: Duration) -> Duration {
+        timeout.saturating_sub(job.asked.max(self.opened).elapsed())
+    }
+
+    fn refuse_late(&self, failure: &Failure, jobs: Vec<Job>, timeout: Duration) -> Vec<Job> {
+        let (late, in_time): (Vec<_>, _) =
+            jobs.into_iter().partition(|job| self.time_left(job, timeout).is_zero());
+        late.into_iter().for_each(|job| job.fail(failure));
+        in_time
+    }
+
+    /// Does the jobs together; if one of them can't be done, then each by itself, so that it harms no other. Gives them
+    /// back if the lock was not free.
+    fn settle(&mut self, jobs: Vec<Job>) -> Result<(), (Failure, Vec<Job>)> {
         match self.attempt(&jobs) {
             Ok(applied) => answer(jobs, applied),
+            Err(failure) if failure.is_at_begin() && failure.is_busy() => return Err((failure, jobs)),
             Err(failure) if jobs.len() > 1 && failure.allows_another_try() => self.settle_each(jobs),
             Err(failure) => jobs.into_iter().for_each(|job| job.fail(&failure)),
         }
+        Ok(())
     }
 
     fn settle_each(&mut self, jobs: Vec<Job>) {
@@ -210,7 +251,7 @@ mod tests {
 
     fn job(change: Change) -> (Job, oneshot::Receiver<Result<Applied>>) {
         let (reply, answer) = oneshot::channel();
-        (Job { change, reply }, answer)
+        (Job { change, asked: Instant::now(), reply }, answer)
     }
 
     #[test]
@@ -225,7 +266,8 @@ mod tests {
         let (_, nobody) = mpsc::channel(1);
         let directory = tempfile::tempdir().unwrap();
         let file = Readiness::new(&crate::Config::new(directory.path().join("sessions.db")));
-        let thread = std::thread::spawn(move || run(&file, jobs, 3, nobody));
+        let pace = Pace { batch: 3, timeout: Duration::from_secs(5) };
+        let thread = std::thread::spawn(move || run(&file, jobs, pace, nobody));
         while !calls.is_empty() {
             calls.retain_mut(|call| call.as_mut().poll(&mut context).is_pending());
             std::thread::yield_now();
@@ -259,8 +301,7 @@ mod tests {
         static WAITS: AtomicUsize = AtomicUsize::new(0);
         let directory = tempfile::tempdir().unwrap();
         let config = crate::Config::new(directory.path().join("sessions.db"));
-        let mut work =
-            Work { connection: crate::connect::writer(&config).unwrap(), versions: Versions::default() };
+        let mut work = Work::new(crate::connect::writer(&config).unwrap());
         let count_and_give_up = |_| {
             WAITS.fetch_add(1, Ordering::SeqCst);
             false
@@ -278,10 +319,10 @@ mod tests {
 
     #[test]
     fn a_rollback_that_was_missed_is_made_up_for() {
-        let mut work = Work { connection: connection(), versions: Versions::default() };
+        let mut work = Work::new(connection());
         work.connection.execute_batch("BEGIN; DELETE FROM version_counter").unwrap();
         let (job, answer) = job(touch(b"a"));
-        work.settle(vec![job]);
+        work.settle_in_time(vec![job], Duration::ZERO);
         assert_eq!(answer.blocking_recv().unwrap().unwrap().rows, 0);
         let rows: i64 =
             work.connection.query_row("SELECT count(*) FROM version_counter", [], |row| row.get(0)).unwrap();

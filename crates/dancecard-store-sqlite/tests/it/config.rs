@@ -10,8 +10,9 @@ use crate::fixture::*;
 
 fn everything() -> Config {
     Config::new("dir/a b.db")
+        .with_create(false)
         .with_synchronous(Synchronous::Normal)
-        .with_busy_timeout(Duration::from_millis(250))
+        .with_timeout(Duration::from_millis(250))
         .with_readers(4)
         .with_queue(10)
         .with_batch(20)
@@ -21,7 +22,7 @@ fn everything() -> Config {
 
 #[test]
 fn code_url_and_file_say_the_same() {
-    let url = "sqlite:dir/a%20b.db?synchronous=normal&busy_timeout_ms=250&readers=4&queue=10&batch=20\
+    let url = "sqlite:dir/a%20b.db?create=false&synchronous=normal&timeout_ms=250&readers=4&queue=10&batch=20\
                &max_payload=30&max_size=40";
     assert_eq!(Config::from_url(url).unwrap(), everything());
     let json = serde_json::to_value(everything()).unwrap();
@@ -68,6 +69,7 @@ fn what_makes_no_sense_is_refused_by_name() {
         ("sqlite:a?readers=-1", "readers"),
         ("sqlite:a?queue", "queue"),
         ("sqlite:a?synchronous=off", "synchronous"),
+        ("sqlite:a?create=maybe", "create"),
     ];
     for (url, named) in cases {
         let error = Config::from_url(url).unwrap_err();
@@ -87,7 +89,7 @@ fn settings_out_of_bounds_are_refused_before_any_file_is_made() {
         (config().with_queue(usize::MAX), "queue"),
         (config().with_batch(0), "batch"),
         (config().with_max_payload(usize::MAX), "max_payload"),
-        (config().with_busy_timeout(Duration::MAX), "busy_timeout_ms"),
+        (config().with_timeout(Duration::MAX), "timeout_ms"),
         (Config::new(""), "path"),
     ];
     for (config, named) in cases {

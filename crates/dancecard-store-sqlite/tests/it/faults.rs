@@ -88,7 +88,7 @@ async fn versions_stay_fresh_when_the_first_transaction_of_all_fails() {
 #[tokio::test]
 async fn a_lock_beyond_the_timeout_is_safe_to_retry_and_does_not_stop_readers() {
     let place = Place::new();
-    let config = place.config().with_busy_timeout(Duration::from_millis(20));
+    let config = place.config().with_timeout(Duration::from_millis(20));
     let store = SqliteStore::connect(config.clone()).unwrap();
     let version = create(&store, "a").await;
     let lock = place.connection();
@@ -108,7 +108,7 @@ async fn a_lock_beyond_the_timeout_is_safe_to_retry_and_does_not_stop_readers() 
 #[tokio::test]
 async fn a_lock_is_waited_for_once_by_all_that_meet_it() {
     let place = Place::new();
-    let store = SqliteStore::connect(place.config().with_busy_timeout(Duration::from_millis(300))).unwrap();
+    let store = SqliteStore::connect(place.config().with_timeout(Duration::from_millis(300))).unwrap();
     store.delete(&key("none")).await.unwrap();
     let lock = place.connection();
     lock.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -125,11 +125,33 @@ async fn a_lock_is_waited_for_once_by_all_that_meet_it() {
 }
 
 #[tokio::test]
+async fn nobody_waits_longer_for_a_lock_because_others_wait_for_it_too() {
+    let place = Place::new();
+    let config = place.config().with_timeout(Duration::from_millis(300)).with_batch(1);
+    let store = SqliteStore::connect(config).unwrap();
+    store.delete(&key("none")).await.unwrap();
+    let lock = place.connection();
+    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let keys: Vec<_> = (0..100).map(key).collect();
+    let mut writes: Vec<_> =
+        keys.iter().map(|key| Box::pin(store.write(key, record(""), WriteMode::Create))).collect();
+    assert!(writes.iter_mut().all(|write| poll_once(write.as_mut()).is_pending()));
+    let begun = std::time::Instant::now();
+    for write in writes {
+        assert_is(&write.await.unwrap_err(), ErrorKind::Unavailable, Retry::Safe);
+    }
+    // One after the other it would be thirty seconds.
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    lock.execute_batch("COMMIT").unwrap();
+    create(&store, "after").await;
+}
+
+#[tokio::test]
 async fn a_file_that_is_locked_at_the_start_is_unavailable() {
     let place = Place::new();
     let lock = place.connection();
     lock.execute_batch("BEGIN EXCLUSIVE").unwrap();
-    let config = place.config().with_busy_timeout(Duration::from_millis(20));
+    let config = place.config().with_timeout(Duration::from_millis(20));
     let store = SqliteStore::connect(config).unwrap();
     let name = key("a");
     let mut writes: Vec<_> =

@@ -85,6 +85,27 @@ async fn a_missing_directory_is_a_mistake_in_the_configuration() {
 }
 
 #[tokio::test]
+async fn with_create_off_an_administrator_makes_it() {
+    let place = Place::new();
+    let config = place.config().with_create(false);
+    let store = SqliteStore::connect(config.clone()).unwrap();
+    for file_is_there in [false, true] {
+        if file_is_there {
+            fs::write(place.path(), "").unwrap();
+        }
+        let error = store.health().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.to_string().contains("create is off"), "{error}");
+        assert_eq!(store.delete(&key("a")).await.unwrap_err().kind(), ErrorKind::Config);
+        assert_eq!(place.path().exists(), file_is_there);
+    }
+    assert_eq!(fs::read(place.path()).unwrap(), b"");
+    place.connection().execute_batch(&config.schema_sql().unwrap()).unwrap();
+    create(&store, "a").await;
+    assert!(payload(&place.open(), "a").await.is_some());
+}
+
+#[tokio::test]
 async fn a_mistake_that_is_put_right_is_forgotten() {
     let place = Place::new();
     let path = place.path().with_file_name("missing").join("sessions.db");
