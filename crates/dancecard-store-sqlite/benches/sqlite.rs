@@ -163,7 +163,7 @@ fn record(n: usize) -> Record {
 }
 
 async fn create(store: Arc<SqliteStore>, n: usize) {
-    store.write(&key(n % SESSIONS), record(n), WriteMode::Overwrite).await.unwrap();
+    store.write(&key(n % SESSIONS), record(n), WriteMode::Create).await.unwrap();
 }
 
 async fn read(store: Arc<SqliteStore>, n: usize) {

@@ -1,10 +1,11 @@
 //! The operations that write, each a statement whose condition is part of it.
 //!
 //! So an operation whose condition does not hold changes nothing, and many of them can share a transaction without
-//! a savepoint around each. An update is tried in the cheapest form first; if that finds no row, in the one for all cases.
+//! a savepoint around each. What writes over a row is tried in the cheapest form first; if that finds no row, in the one
+//! for all cases.
 
 use dancecard_core::{Principal, RecordKey};
-use rusqlite::{CachedStatement, Connection, params};
+use rusqlite::{CachedStatement, Connection, ToSql, params};
 
 use crate::place;
 use crate::row::Row;
@@ -22,10 +23,15 @@ const OVERWRITE: &str = concat!(
      expires_at = excluded.expires_at, purge_at = excluded.purge_at, principal = excluded.principal, \
      meta = excluded.meta, payload = excluded.payload"
 );
-/// An update that writes no index, since it changes nothing that is in one: most are like that.
-const UPDATE_IN_PLACE: &str = "\
-    UPDATE dancecard_session SET version = ?3, expires_at = ?4, meta = ?6, payload = ?7 \
-    WHERE id = ?1 AND key = ?2 AND version = ?8 AND principal IS ?5 AND purge_at <= ?4";
+/// Writes no index, since it changes nothing that is in one: most writes over a row are like that.
+macro_rules! in_place {
+    () => {
+        "UPDATE dancecard_session SET version = ?3, expires_at = ?4, meta = ?6, payload = ?7 \
+         WHERE id = ?1 AND key = ?2 AND principal IS ?5 AND purge_at <= ?4"
+    };
+}
+const OVERWRITE_IN_PLACE: &str = in_place!();
+const UPDATE_IN_PLACE: &str = concat!(in_place!(), " AND version = ?8");
 const UPDATE: &str = concat!(
     "UPDATE dancecard_session SET version = ?3, expires_at = ?4, purge_at = min(purge_at, ?4), principal = ?5, \
      meta = ?6, payload = ?7 WHERE version = ?8 AND id = ",
@@ -101,8 +107,8 @@ impl Change {
     /// Does it, inside the transaction that is open.
     pub(crate) fn apply(&self, tables: &mut Tables<'_>) -> rusqlite::Result<Applied> {
         match self {
-            Self::Create { key, row } => tables.insert(CREATE, key, row),
-            Self::Overwrite { key, row } => tables.insert(OVERWRITE, key, row),
+            Self::Create { key, row } => tables.create(key, row),
+            Self::Overwrite { key, row } => tables.overwrite(key, row),
             Self::Update { key, row, expected } => tables.update(key, row, *expected),
             Self::Replace { old, expected, retired, new, row } => {
                 let applied = tables.succeed(new, row, old, *expected)?;
@@ -127,33 +133,27 @@ pub(crate) struct Tables<'c> {
 }
 
 impl Tables<'_> {
-    fn insert(&mut self, sql: &str, key: &RecordKey, row: &Row) -> rusqlite::Result<Applied> {
+    fn create(&mut self, key: &RecordKey, row: &Row) -> rusqlite::Result<Applied> {
         let version = self.versions.next(self.connection)?;
-        let key = key.as_bytes();
+        let (key, who) = (key.as_bytes(), principal(row));
         let Row { expires_at, meta, payload, .. } = row;
-        let rows = self.statement(sql)?.execute(params![
-            place::of(key),
-            key,
-            version,
-            expires_at,
-            principal(row),
-            meta,
-            payload
-        ])?;
-        Ok(Applied { rows, version, is_more: false })
+        self.store(&[CREATE], version, params![place::of(key), key, version, expires_at, who, meta, payload])
+    }
+
+    fn overwrite(&mut self, key: &RecordKey, row: &Row) -> rusqlite::Result<Applied> {
+        let version = self.versions.next(self.connection)?;
+        let (key, who, place) = (key.as_bytes(), principal(row), place::of(key.as_bytes()));
+        let Row { expires_at, meta, payload, .. } = row;
+        let values = params![place, key, version, expires_at, who, meta, payload];
+        self.store(&[OVERWRITE_IN_PLACE, OVERWRITE], version, values)
     }
 
     fn update(&mut self, key: &RecordKey, row: &Row, expected: Option<i64>) -> rusqlite::Result<Applied> {
         let version = self.versions.next(self.connection)?;
-        let (key, who) = (key.as_bytes(), principal(row));
+        let (key, who, place) = (key.as_bytes(), principal(row), place::of(key.as_bytes()));
         let Row { expires_at, meta, payload, .. } = row;
-        let place = place::of(key);
         let values = params![place, key, version, expires_at, who, meta, payload, expected];
-        let rows = match self.statement(UPDATE_IN_PLACE)?.execute(values)? {
-            0 => self.statement(UPDATE)?.execute(values)?,
-            rows => rows,
-        };
-        Ok(Applied { rows, version, is_more: false })
+        self.store(&[UPDATE_IN_PLACE, UPDATE], version, values)
     }
 
     /// Creates a row on the condition that another one, which the same transaction then retires, is as expected.
@@ -165,20 +165,22 @@ impl Tables<'_> {
         expected: Option<i64>,
     ) -> rusqlite::Result<Applied> {
         let version = self.versions.next(self.connection)?;
-        let (key, old) = (key.as_bytes(), old.as_bytes());
+        let (key, old, who) = (key.as_bytes(), old.as_bytes(), principal(row));
         let Row { expires_at, meta, payload, .. } = row;
-        let rows = self.statement(SUCCEED)?.execute(params![
-            place::of(key),
-            key,
-            version,
-            expires_at,
-            principal(row),
-            meta,
-            payload,
-            place::of(old),
-            old,
-            expected
-        ])?;
+        let (place, before) = (place::of(key), place::of(old));
+        let values = params![place, key, version, expires_at, who, meta, payload, before, old, expected];
+        self.store(&[SUCCEED], version, values)
+    }
+
+    /// The first of the statements that stores a row, if one does.
+    fn store(&self, statements: &[&str], version: i64, values: &[&dyn ToSql]) -> rusqlite::Result<Applied> {
+        let mut rows = 0;
+        for sql in statements {
+            rows = self.statement(sql)?.execute(values)?;
+            if rows > 0 {
+                break;
+            }
+        }
         Ok(Applied { rows, version, is_more: false })
     }
 
@@ -210,7 +212,7 @@ mod tests {
 
     #[test]
     fn rows_are_found_by_index() {
-        [CREATE, OVERWRITE, UPDATE_IN_PLACE, UPDATE, SUCCEED, DELETE, TOUCH, KEEP, PURGE]
+        [CREATE, OVERWRITE, OVERWRITE_IN_PLACE, UPDATE_IN_PLACE, UPDATE, SUCCEED, DELETE, TOUCH, KEEP, PURGE]
             .into_iter()
             .for_each(crate::query_plan::assert_by_index);
     }
