@@ -1,12 +1,11 @@
 //! The conformance suite of the engine contract in each format, in a folder of its own for each case.
 
 use std::path::PathBuf;
-use std::process::Command;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use dancecard_store_file::{Config, FileStore, Format, Synchronous};
 use dancecard_testkit::store::{self, Opened, Subject};
-use dancecard_testkit::{Failure, Outcome};
+use dancecard_testkit::{Failure, Outcome, SmallDisk};
 use libtest_mimic::Trial;
 use tempfile::TempDir;
 
@@ -28,14 +27,14 @@ async fn open(format: Format) -> Opened {
     let directory = temporary()?;
     let path = directory.path().join("sessions");
     let (again, other) = (path.clone(), path.clone());
-    let mounts: Mounts = Arc::default();
+    let disks: Disks = Arc::default();
     let subject = Subject::new(connect(path, format)?)
         .with_reopen(move || std::future::ready(connect(again.clone(), format)))
         .with_peer(move || std::future::ready(connect(other.clone(), format)))
         .keeping(directory)
-        .keeping(Arc::clone(&mounts));
+        .keeping(Arc::clone(&disks));
     Ok(if can_mount() {
-        subject.with_limited(move || std::future::ready(limited(&mounts, format)))
+        subject.with_limited(move || std::future::ready(limited(&disks, format)))
     } else {
         subject
     })
@@ -54,38 +53,19 @@ fn connect(path: PathBuf, format: Format) -> Outcome<FileStore> {
     Ok(FileStore::connect(config)?)
 }
 
-type Mounts = Arc<Mutex<Vec<Mount>>>;
+/// Small disks, and the folders under them, while a subject lives.
+type Disks = Arc<Mutex<Vec<(SmallDisk, TempDir)>>>;
 
-/// A small file system, until this is dropped. Only root can make one; for others the cases about full engines show as
-/// ignored.
-struct Mount(TempDir);
-
-impl Mount {
-    fn new() -> Outcome<Self> {
-        let folder = temporary()?;
-        let words = ["-t", "tmpfs", "-o", "size=2m,mode=700", "tmpfs"];
-        let mounted = Command::new("mount").args(words).arg(folder.path()).output();
-        match mounted {
-            Ok(output) if output.status.success() => Ok(Self(folder)),
-            _ => Err(Failure::new("a small file system", "none: it can't be mounted")),
-        }
-    }
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
-    }
-}
-
+/// Only root can mount one; for others the cases about full engines show as ignored.
 fn can_mount() -> bool {
     static CAN: OnceLock<bool> = OnceLock::new();
-    *CAN.get_or_init(|| Mount::new().is_ok())
+    *CAN.get_or_init(|| temporary().is_ok_and(|folder| SmallDisk::is_possible(folder.path())))
 }
 
-fn limited(mounts: &Mounts, format: Format) -> Outcome<FileStore> {
-    let mount = Mount::new()?;
-    let store = connect(mount.0.path().join("sessions"), format)?;
-    mounts.lock().map_err(|error| Failure::new("a mount", error.to_string()))?.push(mount);
+fn limited(disks: &Disks, format: Format) -> Outcome<FileStore> {
+    let folder = temporary()?;
+    let disk = SmallDisk::mount(folder.path(), 2 << 20)?;
+    let store = connect(disk.path().join("sessions"), format)?;
+    disks.lock().map_err(|error| Failure::new("the disks", error.to_string()))?.push((disk, folder));
     Ok(store)
 }

@@ -48,9 +48,11 @@ mod counting;
 mod failure;
 mod fault;
 mod random;
+mod small_disk;
 
 pub use counting::{Calls, Counter, CountingStore};
 pub use dancecard_core::Operation;
 pub use failure::{Failure, Outcome};
 pub use fault::{Fault, FaultStore, Faults, Gate};
 pub use random::Random;
+pub use small_disk::SmallDisk;

@@ -3,6 +3,7 @@
 use dancecard_core::{
     ErrorKind, ListQuery, Meta, Record, RecordKey, SharedStore, Store, Timestamp, Version, WriteMode,
 };
+use dancecard_store_sqlite::SqliteStore;
 
 use crate::fixture::*;
 
@@ -248,4 +249,19 @@ async fn records_survive_closing_and_opening() {
     store.close().await;
     let found = place.open().load(&key("a")).await.unwrap().unwrap();
     assert_eq!((found.version(), found.expires_at()), (&version, later(9000)));
+}
+
+#[tokio::test]
+async fn a_large_session_is_kept_and_a_larger_one_refused() {
+    let place = Place::new();
+    let store = SqliteStore::connect(place.config().with_max_payload(64 << 20)).unwrap();
+    for size in [1 << 20, 64 << 20] {
+        let version = store.write(&key(size), bulk(size), WriteMode::Create).await.unwrap();
+        assert!(payload(&store, size).await.unwrap() == bulk(size).payload);
+        let mode = WriteMode::Update(version);
+        let larger = store.write(&key(size), bulk((64 << 20) + 1), mode).await.unwrap_err();
+        assert_eq!(larger.kind(), ErrorKind::TooLarge);
+        assert_discreet(&larger);
+        assert!(payload(&store, size).await.unwrap() == bulk(size).payload);
+    }
 }

@@ -192,3 +192,47 @@ async fn damage_is_told_and_never_read_as_a_session() {
         assert_discreet(&error);
     }
 }
+
+/// The same file, hurt in one of many ways.
+fn hurt(whole: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let mut all = Vec::new();
+    for page in (4096..whole.len()).step_by(4096) {
+        for byte in [0, 0xff, 0x5a] {
+            let mut hurt = whole.to_vec();
+            hurt[page..page + 4096].fill(byte);
+            all.push((format!("page at {page} filled with {byte}"), hurt));
+        }
+        all.push((format!("cut at {page}"), whole[..page].to_vec()));
+        all.push((format!("cut within the page at {page}"), whole[..page + 1000].to_vec()));
+    }
+    all
+}
+
+#[tokio::test]
+async fn whichever_page_is_damaged_a_session_is_whole_or_an_error() {
+    let place = Place::new();
+    let store = place.open();
+    for number in 0..50 {
+        store.write(&key(number), bulk(1024), WriteMode::Create).await.unwrap();
+    }
+    store.close().await;
+    let mut errors = 0;
+    for (how, bytes) in hurt(&fs::read(place.path()).unwrap()) {
+        let place = Place::new();
+        fs::write(place.path(), bytes).unwrap();
+        let store = place.open();
+        for number in 0..50 {
+            match store.load(&key(number)).await {
+                Ok(Some(found)) => assert!(found.payload() == bulk(1024).payload, "{how}"),
+                // The rest of a page that was cut is zeros to SQLite, and so no row.
+                Ok(None) => assert!(how.starts_with("cut within"), "{how}"),
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::Corrupt, "{how}: {error}");
+                    assert_discreet(&error);
+                    errors += 1;
+                }
+            }
+        }
+    }
+    assert!(errors > 50, "{errors}");
+}
