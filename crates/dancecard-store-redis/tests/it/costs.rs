@@ -11,7 +11,6 @@ use crate::world::*;
 
 trials![
     each_operation_is_one_command,
-    each_operation_is_one_round_trip,
     a_server_that_lost_the_scripts_gets_them_back,
     what_is_stored_is_hardly_more_than_the_session,
     a_string_takes_less_memory_than_a_hash,
@@ -97,33 +96,6 @@ async fn each_operation_is_one_command() {
     assert_eq!(sent(&listed), [("getrange", 1), ("zrange", 1)]);
     let all = counted.count(async { drop(list(&store, ListQuery::all()).await) }).await;
     assert_eq!(sent(&all), [("getrange", 2), ("scan", 1)]);
-}
-
-async fn each_operation_is_one_round_trip() {
-    let server = redis::start().unwrap();
-    let proxy = Proxy::start(server.address()).unwrap();
-    let store = connect(&config(&proxy.url(&server.url())));
-    let version = create(&store, "a").await;
-    let marker = Record::new(meta().into_retired(Some(key("c"))), vec![]);
-    macro_rules! assert_trips {
-        ($trips:literal, $operation:expr) => {
-            proxy.forget();
-            $operation;
-            assert_eq!(proxy.round_trips(), $trips, stringify!($operation));
-        };
-    }
-    assert_trips!(1, store.load(&key("a")).await.unwrap().unwrap());
-    assert_trips!(1, store.write(&key("a"), bulk(2000), WriteMode::Update(version.clone())).await.unwrap());
-    assert_trips!(1, store.write(&key("a"), bulk(1), WriteMode::Update(version.clone())).await.unwrap_err());
-    assert_trips!(1, store.touch(&key("a"), later(9000)).await.unwrap());
-    let version = store.load(&key("a")).await.unwrap().unwrap().version().clone();
-    assert_trips!(1, store.replace(&key("a"), &version, marker, &key("c"), bulk(100)).await.unwrap());
-    assert_trips!(1, store.delete(&key("c")).await.unwrap());
-    assert_trips!(1, store.health().await.unwrap());
-    assert_trips!(1, assert!(list(&store, ListQuery::of("nobody".into())).await.is_empty()));
-    assert_trips!(2, assert_eq!(list(&store, ListQuery::all()).await.len(), 1));
-    create(&store, "d").await;
-    assert_trips!(2, assert_eq!(list(&store, ListQuery::of(SECRET.into())).await.len(), 1));
 }
 
 async fn a_server_that_lost_the_scripts_gets_them_back() {

@@ -25,6 +25,7 @@ mod outages;
 mod sentinel;
 #[cfg(feature = "tls")]
 mod tls;
+mod traffic;
 mod world;
 
 fn main() {
@@ -48,6 +49,7 @@ fn on_redis() -> impl Iterator<Item = Trial> {
         vec![near::on_valkey()],
         outages::trials(),
         sentinel::trials(),
+        traffic::trials(),
         #[cfg(feature = "tls")]
         tls::trials(),
     ];

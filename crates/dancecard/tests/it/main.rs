@@ -52,6 +52,8 @@ mod rotation;
 mod spec;
 #[cfg(feature = "sqlite")]
 mod stolen;
+#[cfg(all(feature = "codec", feature = "config", feature = "redis"))]
+mod stored;
 #[cfg(all(
     feature = "cookie",
     feature = "file",
@@ -101,6 +103,8 @@ fn main() {
         spec::trials(),
         #[cfg(feature = "sqlite")]
         stolen::trials(),
+        #[cfg(all(feature = "codec", feature = "config", feature = "redis"))]
+        stored::trials(),
         #[cfg(all(
             feature = "cookie",
             feature = "file",
