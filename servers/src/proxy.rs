@@ -50,6 +50,22 @@ pub enum Mode {
     },
 }
 
+impl Mode {
+    /// One cut, of the first connection that comes so far: which way, and after how many bytes below `within`, the number
+    /// says.
+    ///
+    /// ```
+    /// use dancecard_servers::{Mode, Way};
+    ///
+    /// assert_eq!(Mode::cut_by(7, 100), Mode::Cut { way: Way::Replies, after: 3, once: true });
+    /// assert_eq!(Mode::cut_by(206, 100), Mode::Cut { way: Way::Requests, after: 3, once: true });
+    /// ```
+    pub fn cut_by(number: u64, within: u64) -> Self {
+        let way = if number.is_multiple_of(2) { Way::Requests } else { Way::Replies };
+        Self::Cut { way, after: number / 2 % within.max(1), once: true }
+    }
+}
+
 /// A direction through a [`Proxy`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {

@@ -34,6 +34,9 @@
 //! [reopened](store::Subject::with_reopen), one that several processes share how it is [opened
 //! twice](store::Subject::with_peer). Engines that need a server: see [`require`].
 //!
+//! An engine of a server also shows what it is worth when connections break and the server is killed: [`Clients`] are a
+//! hundred that write at once meanwhile, and hold what they were told against what is there.
+//!
 //! An adapter is whatever passes the suite in [`http`], whose front page says how to run it.
 //!
 //! `DANCECARD_TEST_SEED`, `DANCECARD_TEST_SEQUENCES` and `DANCECARD_TEST_OPERATIONS` vary what is random,
@@ -44,12 +47,14 @@ pub mod interleave;
 pub mod require;
 pub mod store;
 
+mod clients;
 mod counting;
 mod failure;
 mod fault;
 mod random;
 mod small_disk;
 
+pub use clients::{Clients, Progress, Told};
 pub use counting::{Calls, Counter, CountingStore};
 pub use dancecard_core::Operation;
 pub use failure::{Failure, Outcome};

@@ -2,6 +2,8 @@
 
 #[cfg(test)]
 mod broken;
+#[cfg(test)]
+mod clients;
 mod contract;
 mod counting;
 #[cfg(test)]
