@@ -1,11 +1,14 @@
 //! Reads and writes of a session of 1 KiB, 32 at once: operations per second, latency and processor time of each.
 //!
 //! `cargo bench -p dancecard-store-sqlite`. The database is in the system's directory for temporary files, or in
-//! `BENCH_DIR`: what is written per second is above all a property of that disk. At the end a file of the first schema with
-//! `SCALE` sessions (10,240 unless told) is brought up to date, or nothing but that, with `-- migration`. Without `--bench`, as under `cargo test --benches`, each case
-//! does a few operations only.
+//! `BENCH_DIR`: what is written per second is above all a property of that disk. Then the same beside bare rusqlite
+//! ([`beside`]), or nothing but that, with `-- beside`. At the end a file of the first schema with `SCALE` sessions (10,240
+//! unless told) is brought up to date, or nothing but that, with `-- migration`. Without `--bench`, as under `cargo test
+//! --benches`, each case does a few operations only.
 
 #![allow(clippy::unwrap_used)]
+
+mod beside;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -15,6 +18,7 @@ use std::time::{Duration, Instant};
 use dancecard_core::{Meta, Record, RecordKey, Store, Timestamp, WriteMode};
 use dancecard_store_sqlite::{Config, SqliteStore, Synchronous};
 use rusqlite::{Connection, params};
+use tokio::runtime::Runtime;
 
 const TASKS: usize = 32;
 /// A multiple of the tasks, so that no two of them ever work on one session.
@@ -24,17 +28,32 @@ const PAYLOAD: usize = 1024;
 fn main() {
     let full = std::env::args().any(|argument| argument == "--bench");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
-    if !std::env::args().any(|argument| argument == "migration") {
-        println!(
-            "{:<28} {:>9} {:>9} {:>9} {:>11}",
-            "1 KiB session", "ops/s", "p50 µs", "p99 µs", "CPU µs/op"
-        );
-        for level in [Synchronous::Full, Synchronous::Normal] {
-            runtime.block_on(cases(level, full));
-        }
+    let only = |part: &str| std::env::args().any(|argument| argument == part);
+    if !only("migration") && !only("beside") {
+        alone(&runtime, full);
     }
-    let told = std::env::var("SCALE").ok().and_then(|count| count.parse().ok());
-    runtime.block_on(migration(if full { told.unwrap_or(SESSIONS) } else { TASKS }));
+    if !only("migration") {
+        beside_rusqlite(&runtime, full);
+    }
+    if !only("beside") {
+        let told = std::env::var("SCALE").ok().and_then(|count| count.parse().ok());
+        runtime.block_on(migration(if full { told.unwrap_or(SESSIONS) } else { TASKS }));
+    }
+}
+
+fn alone(runtime: &Runtime, full: bool) {
+    println!("{:<28} {:>9} {:>9} {:>9} {:>11}", "1 KiB session", "ops/s", "p50 µs", "p99 µs", "CPU µs/op");
+    for level in [Synchronous::Full, Synchronous::Normal] {
+        runtime.block_on(cases(level, full));
+    }
+}
+
+fn beside_rusqlite(runtime: &Runtime, full: bool) {
+    println!("{:<36} {:>9} {:>9} {:>7}", "CPU µs of this process per", "engine", "bare", "ratio");
+    let (rounds, each) = if full { (9, 200) } else { (1, 2) };
+    for level in [Synchronous::Full, Synchronous::Normal] {
+        runtime.block_on(beside::compare(level, rounds, each));
+    }
 }
 
 /// How long the first use takes that brings a file up to date.
@@ -57,7 +76,7 @@ fn make_old(path: &Path, count: usize) {
     let mut connection = Connection::open(path).unwrap();
     connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF").unwrap();
     let transaction = connection.transaction().unwrap();
-    transaction.execute_batch(include_str!("../src/schema.sql")).unwrap();
+    transaction.execute_batch(include_str!("../../src/schema.sql")).unwrap();
     transaction.execute_batch("PRAGMA application_id = 0x64637264; PRAGMA user_version = 1").unwrap();
     let row = "INSERT INTO session (key, version, expires_at, principal, meta, payload) VALUES (?1, ?2, ?2, ?3, ?4, ?5)";
     for n in 0..count {
