@@ -4,11 +4,13 @@ use std::future::Future;
 use std::time::Duration;
 
 use dancecard_core::Result;
+use futures_util::TryStreamExt;
 use opendal::options::{DeleteOptions, WriteOptions};
-use opendal::{Lister, Metadata, Operator};
+use opendal::{Entry, Lister, Metadata, Operator};
 
 use crate::conditions::Conditions;
 use crate::error::{self, Step};
+use crate::task::Task;
 use crate::version::Token;
 
 /// How often something is asked that changes nothing.
@@ -55,12 +57,12 @@ impl Client {
 
     /// The object in a place, if there is one.
     pub(crate) async fn get(&self, path: &str, operation: &'static str) -> Result<Option<Got>> {
-        let read = || async {
-            let reader = self.operator.reader(path).await?;
+        let read = self.ask(path, |operator, path| async move {
+            let reader = operator.reader(&path).await?;
             let bytes = reader.read(..).await?;
             Ok((bytes, reader.metadata().cloned()))
-        };
-        match self.within(operation, Step::Read, again(read)).await? {
+        });
+        match self.within(operation, Step::Read, read).await? {
             Ok((bytes, about)) => {
                 let token = about.as_ref().and_then(|about| self.token(about));
                 Ok(Some(Got { bytes: bytes.to_vec(), token }))
@@ -72,15 +74,15 @@ impl Client {
 
     /// Whether there is an object in a place.
     pub(crate) async fn exists(&self, path: &str, operation: &'static str) -> Result<bool> {
-        let ask = || self.operator.exists(path);
-        let exists = self.within(operation, Step::Read, again(ask)).await?;
+        let ask = self.ask(path, |operator, path| async move { operator.exists(&path).await });
+        let exists = self.within(operation, Step::Read, ask).await?;
         exists.map_err(|cause| error::refused(operation, Step::Read, &cause))
     }
 
     /// What the service tells the object in a place by, if there is one, and it does.
     pub(crate) async fn look(&self, path: &str, operation: &'static str) -> Result<Option<Token>> {
-        let ask = || self.operator.stat(path);
-        match self.within(operation, Step::Read, again(ask)).await? {
+        let ask = self.ask(path, |operator, path| async move { operator.stat(&path).await });
+        match self.within(operation, Step::Read, ask).await? {
             Ok(about) => Ok(self.token(&about)),
             Err(cause) if error::is_absent(&cause) => Ok(None),
             Err(cause) => Err(error::refused(operation, Step::Read, &cause)),
@@ -106,7 +108,8 @@ impl Client {
                 return Err(error::new(dancecard_core::ErrorKind::Conflict, operation));
             }
         }
-        let write = self.operator.write_options(path, bytes, options);
+        let write = self
+            .tell(path, |operator, path| async move { operator.write_options(&path, bytes, options).await });
         match self.within(operation, Step::Write, write).await? {
             Ok(about) => Ok(self.token(&about)),
             Err(cause) if matches!(condition, Condition::At(_)) && error::is_absent(&cause) => {
@@ -118,7 +121,7 @@ impl Client {
 
     /// Removes whatever is in a place.
     pub(crate) async fn remove(&self, path: &str, operation: &'static str) -> Result<()> {
-        let delete = self.operator.delete(path);
+        let delete = self.tell(path, |operator, path| async move { operator.delete(&path).await });
         let deleted = self.within(operation, Step::Write, delete).await?;
         match deleted {
             // Somebody else was faster.
@@ -135,7 +138,9 @@ impl Client {
             Token::Generation(number) => options.if_version_match = Some(number.clone()),
             Token::Nonce(_) => return Ok(false),
         }
-        match self.within(operation, Step::Write, self.operator.delete_options(path, options)).await? {
+        let delete =
+            self.tell(path, |operator, path| async move { operator.delete_options(&path, options).await });
+        match self.within(operation, Step::Write, delete).await? {
             Ok(()) => Ok(true),
             Err(cause) if is_other(&cause) => Ok(false),
             Err(cause) => Err(error::refused(operation, Step::Write, &cause)),
@@ -144,21 +149,58 @@ impl Client {
 
     /// Begins to list a place.
     pub(crate) async fn list(&self, path: &str, operation: &'static str) -> Result<Lister> {
-        let listing = self.within(operation, Step::Read, self.operator.lister(path)).await?;
+        let list = self.tell(path, |operator, path| async move { operator.lister(&path).await });
+        let listing = self.within(operation, Step::Read, list).await?;
         listing.map_err(|cause| error::refused(operation, Step::Read, &cause))
     }
 
+    /// The next of what is listed, and the rest.
+    pub(crate) async fn next(
+        &self,
+        mut lister: Lister,
+        operation: &'static str,
+    ) -> Result<(Option<Entry>, Lister)> {
+        let next = async move { Ok((lister.try_next().await?, lister)) };
+        let next = self.within(operation, Step::Read, next).await?;
+        next.map_err(|cause| error::refused(operation, Step::Read, &cause))
+    }
+
     /// Waits for an answer, as long as it may take.
-    pub(crate) async fn within<T>(
+    ///
+    /// The request is a task of its own, and ends with whoever waits. OpenDAL lets requests queue for the credentials, and
+    /// one that is not polled when its turn comes would hold up all others: of a listing, while the application looks at
+    /// an entry; of a purge, while it removes what it has found.
+    async fn within<T: Send + 'static>(
         &self,
         operation: &'static str,
         step: Step,
-        work: impl Future<Output = opendal::Result<T>>,
+        work: impl Future<Output = opendal::Result<T>> + Send + 'static,
     ) -> Result<opendal::Result<T>> {
-        match self.deadline {
-            None => Ok(work.await),
-            Some(span) => tokio::time::timeout(span, work).await.map_err(|_| error::late(operation, step)),
+        let Some(span) = self.deadline else { return Ok(work.await) };
+        match Task::spawn(tokio::time::timeout(span, work)).await {
+            Ok(answer) => answer.map_err(|_| error::late(operation, step)),
+            Err(_) => Err(error::abandoned(operation, step)),
         }
+    }
+
+    /// A request that may be made again.
+    fn ask<T, F, A>(
+        &self,
+        path: &str,
+        ask: A,
+    ) -> impl Future<Output = opendal::Result<T>> + Send + use<T, F, A>
+    where
+        T: Send,
+        F: Future<Output = opendal::Result<T>> + Send,
+        A: Fn(Operator, String) -> F + Send + Sync,
+    {
+        let (operator, path) = (self.operator.clone(), path.to_owned());
+        again(move || ask(operator.clone(), path.clone()))
+    }
+
+    /// A request that is made once.
+    fn tell<F>(&self, path: &str, tell: impl FnOnce(Operator, String) -> F) -> F {
+        tell(self.operator.clone(), path.to_owned())
     }
 
     fn token(&self, about: &Metadata) -> Option<Token> {

@@ -35,6 +35,13 @@ pub(crate) fn late(operation: &'static str, step: Step) -> Error {
         .with_detail("the service did not answer within timeout_ms")
 }
 
+/// The error of an operation whose task was ended before it.
+pub(crate) fn abandoned(operation: &'static str, step: Step) -> Error {
+    new(ErrorKind::Unavailable, operation)
+        .with_retry(step.retry())
+        .with_detail("the runtime of the request is ending")
+}
+
 /// What a request does at the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {

@@ -14,6 +14,7 @@ mod opening;
 mod options;
 mod purging;
 mod service;
+mod task;
 mod version;
 
 pub use backend::ObjectStore;

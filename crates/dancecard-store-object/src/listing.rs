@@ -7,7 +7,7 @@ use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
 use opendal::Lister;
 
 use crate::backend::ObjectStore;
-use crate::error::{self, Step};
+use crate::error;
 use crate::name::{Name, Owner, named};
 use crate::object::Fault;
 
@@ -53,16 +53,12 @@ impl ObjectStore {
 
     async fn next_name(&self, mut lister: Lister, operation: &'static str) -> Result<Option<(Name, Lister)>> {
         loop {
-            let next = async { lister.try_next().await };
-            let next = self.client.within(operation, Step::Read, next).await?;
-            match next.map_err(|cause| error::refused(operation, Step::Read, &cause))? {
-                None => return Ok(None),
-                Some(entry) if entry.metadata().is_dir() => {}
-                Some(entry) => {
-                    if let Some(name) = named(entry.path()) {
-                        return Ok(Some((name, lister)));
-                    }
-                }
+            let (entry, rest) = self.client.next(lister, operation).await?;
+            let Some(entry) = entry else { return Ok(None) };
+            lister = rest;
+            let name = if entry.metadata().is_dir() { None } else { named(entry.path()) };
+            if let Some(name) = name {
+                return Ok(Some((name, lister)));
             }
         }
     }

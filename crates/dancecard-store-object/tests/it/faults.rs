@@ -1,7 +1,10 @@
 //! Connections that break, hang and crawl, by a proxy before the server, and a server that is stopped.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use dancecard_core::{ErrorKind, ListQuery, Retry, Store, WriteMode};
@@ -17,6 +20,7 @@ trials![
     a_server_that_came_back_is_found,
     a_silent_server_holds_nobody_beyond_the_deadline,
     a_slow_server_is_waited_for,
+    a_request_goes_on_though_nobody_looks,
     counters_are_exact_or_unknown_under_faults,
     a_server_that_is_stopped_is_waited_for_until_the_deadline,
     a_server_that_was_killed_is_found_again_with_what_it_acknowledged,
@@ -131,6 +135,24 @@ async fn a_slow_server_is_waited_for() {
     assert_eq!(payload(&store, "a").await.unwrap(), bulk(100).payload);
     proxy.set(Mode::Delay(Duration::from_millis(50)));
     assert_eq!(payload(&store, "a").await.unwrap(), bulk(100).payload);
+}
+
+/// OpenDAL lets requests queue for the credentials: one whose turn comes has to take it, whatever its caller does.
+async fn a_request_goes_on_though_nobody_looks() {
+    let (proxy, store) = behind(PATIENCE).await;
+    create(&store, "a").await;
+    // So that it takes more than one step.
+    proxy.reset();
+    proxy.forget();
+    let name = key("a");
+    let mut load = pin!(store.load(&name));
+    poll_fn(|context| Poll::Ready(assert!(load.as_mut().poll(context).is_pending()))).await;
+    let begun = Instant::now();
+    while proxy.counts().to_client == 0 {
+        assert!(begun.elapsed() < PATIENCE, "nothing was asked");
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(load.await.unwrap().unwrap().payload(), bulk(100).payload);
 }
 
 /// Each increment that was acknowledged is there; each that was not is there or not, and says so.
