@@ -146,7 +146,8 @@ async fn a_request_goes_on_though_nobody_looks() {
     proxy.forget();
     let name = key("a");
     let mut load = pin!(store.load(&name));
-    poll_fn(|context| Poll::Ready(assert!(load.as_mut().poll(context).is_pending()))).await;
+    let has_begun = poll_fn(|context| Poll::Ready(load.as_mut().poll(context).is_pending()));
+    assert!(has_begun.await);
     let begun = Instant::now();
     while proxy.counts().to_client == 0 {
         assert!(begun.elapsed() < PATIENCE, "nothing was asked");
