@@ -17,12 +17,6 @@ use dancecard_testkit::{Failure, Outcome};
 use libtest_mimic::Trial;
 use parking_lot::Mutex;
 
-/// What the near cache could get wrong. The rest of the suite looks at what is stored.
-const NEAR_THE_CACHE: [&str; 7] =
-    ["cancellation", "concurrency", "conditional", "expiry", "interference", "model", "replace"];
-/// The way to the master is sentinel's; what happens there is as with one server.
-const WITH_SENTINELS: [&str; 4] = ["conditional", "errors", "model", "replace"];
-
 fn main() {
     let subjects: [(&str, Result<Vec<Trial>, Absent>); 5] = [
         ("redis", redis::start().map(|server| whole("redis", server.url(), server))),
@@ -35,14 +29,14 @@ fn main() {
             "redis-sentinel",
             redis_sentinel::start().map(|watched| {
                 let url = watched.url();
-                part(&WITH_SENTINELS, whole("redis-sentinel", url, watched))
+                whole("redis-sentinel", url, watched)
             }),
         ),
         (
             "redis-near",
             redis::start().map(|server| {
                 let url = server.url() + "?near_cache_bytes=4000000";
-                part(&NEAR_THE_CACHE, whole("redis-near", url, server))
+                whole("redis-near", url, server)
             }),
         ),
     ];
@@ -55,13 +49,6 @@ fn main() {
 fn whole(name: &str, url: String, server: impl Any + Send + Sync) -> Vec<Trial> {
     let server: Arc<dyn Any + Send + Sync> = Arc::new(server);
     store::trials(name, move || open(url.clone(), server.clone()))
-}
-
-/// Runs these areas, and shows the others as what they are: the same as on one server.
-fn part(areas: &[&str], trials: Vec<Trial>) -> Vec<Trial> {
-    let is_run = |trial: &Trial| trial.name().split("::").nth(1).is_none_or(|area| areas.contains(&area));
-    let shown = |trial: Trial| trial.with_kind("as with redis").with_ignored_flag(true);
-    trials.into_iter().map(|trial| if is_run(&trial) { trial } else { shown(trial) }).collect()
 }
 
 /// A prefix of its own for each case.

@@ -17,6 +17,8 @@ mod cluster;
 mod concurrency;
 mod config;
 mod costs;
+mod elsewhere;
+mod failover;
 mod faults;
 mod index;
 mod input;
@@ -42,6 +44,8 @@ fn on_redis() -> impl Iterator<Item = Trial> {
         cluster::trials(),
         concurrency::trials(),
         costs::trials(),
+        elsewhere::trials(),
+        failover::trials(),
         faults::trials(),
         index::trials(),
         input::trials(),
