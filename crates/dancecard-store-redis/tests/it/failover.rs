@@ -81,7 +81,7 @@ impl Client {
         while self.sure < until {
             assert!(begun.elapsed() < PATIENCE * 2, "it does not come back");
             self.step().await;
-            if self.sure % 2 == 0 {
+            if self.sure.is_multiple_of(2) {
                 self.end_another().await;
             }
         }

@@ -13,6 +13,7 @@ macro_rules! trials {
     };
 }
 
+mod backoff;
 mod cluster;
 mod concurrency;
 mod config;
@@ -41,6 +42,7 @@ fn main() {
 
 fn on_redis() -> impl Iterator<Item = Trial> {
     let modules = [
+        backoff::trials(),
         cluster::trials(),
         concurrency::trials(),
         costs::trials(),
