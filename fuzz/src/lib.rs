@@ -12,6 +12,7 @@ use dancecard_seal::{Key, KeyRing};
 use serde_json::value::RawValue;
 
 pub mod config;
+pub mod stored;
 
 /// Opens a payload. What opens has keys, and each a value that is one JSON value; it is not much longer than it was.
 pub fn open(codec: &dyn Codec, payload: &[u8], times: usize) {

@@ -6,6 +6,7 @@ mod world;
 
 mod fixtures;
 mod hostile;
+mod hostile_json;
 mod layers;
 mod migration;
 mod values;

@@ -23,6 +23,22 @@ async fn what_does_not_fit_is_refused_before_anything_is_sent() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test]
+async fn nor_is_one_that_is_larger_by_far() -> Result<()> {
+    let (house, mut browser) = (house(8), Browser::default());
+    browser.sets(&house, "a", "1").await?;
+    for megabytes in [1, 64] {
+        let large = "x".repeat(megabytes << 20);
+        let (answer, _) = browser.ask(&house, async |session| session.set("a", large.as_str())).await;
+        let refused = answer.finished.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::TooLarge);
+        assert!(!format!("{refused} {refused:?}").contains("xxx"));
+        assert!(!answer.headers.contains_key("set-cookie"));
+    }
+    assert_eq!(browser.reads(&house, "a").await?.as_deref(), Some("1"));
+    Ok(())
+}
+
 /// To the byte: the largest session that fits, and one more.
 #[tokio::test]
 async fn the_limit_is_what_browsers_take() -> Result<()> {

@@ -45,6 +45,15 @@ mod changing;
 ))]
 mod config;
 mod enveloped;
+#[cfg(all(
+    feature = "codec",
+    feature = "config",
+    feature = "cookie",
+    feature = "file",
+    feature = "memcached",
+    feature = "redis"
+))]
+mod fuzzed;
 mod hooks;
 mod randomness;
 #[cfg(feature = "sqlite")]
@@ -96,6 +105,15 @@ fn main() {
         ))]
         config::trials(),
         enveloped::trials(),
+        #[cfg(all(
+            feature = "codec",
+            feature = "config",
+            feature = "cookie",
+            feature = "file",
+            feature = "memcached",
+            feature = "redis"
+        ))]
+        fuzzed::trials(),
         hooks::trials(),
         randomness::trials(),
         #[cfg(feature = "sqlite")]
