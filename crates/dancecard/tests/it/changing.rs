@@ -8,7 +8,7 @@ use dancecard::config::{Engines, Loader, engines};
 use dancecard::http::SessionHttp;
 use dancecard::seal::{Key, KeyRing};
 use dancecard::{
-    Changes, Codec, CodecTag, ErrorKind, JsonCodec, MemoryStore, Result, SessionManager, SharedStore,
+    Changes, Codec, CodecTag, ErrorKind, JsonCodec, MemoryStore, Result, SessionManager, SharedStore, Store,
     Versioned,
 };
 use libtest_mimic::Trial;
@@ -18,6 +18,7 @@ use cases::Case;
 
 mod browser;
 mod cases;
+mod earlier;
 
 const OLD: &str = "q83vEjRWeJq83vEjRWeJqxI0VniavN7_EjRWeJq83vE=";
 const NEW: &str = "AJ8lSbbyzMwQPfdB0fC7hFlgMdaUzYqpMSmdTcHbAGs=";
@@ -51,6 +52,11 @@ async fn run(case: &'static Case) {
     for way in [House::in_code as Way, House::in_file] {
         house.changes_over(way).await;
         house.refuses_what_it_can_not_read(way).await;
+    }
+    let store = house.engines.open(&house.engine).unwrap();
+    // What a browser carries can't be planted in an engine.
+    if store.client_side().is_none() {
+        earlier::are_read_and_change_over(store).await;
     }
 }
 
