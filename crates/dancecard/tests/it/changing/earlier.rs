@@ -63,7 +63,8 @@ pub(super) async fn are_read_and_change_over(store: SharedStore) {
         assert_eq!(manager.commit(&session).await.unwrap().outcome, Outcome::Updated, "{name:?}");
         keys.push("added".into());
         let mut found = visit().keys().await.unwrap();
-        (keys.sort(), found.sort());
+        keys.sort();
+        found.sort();
         assert_eq!(found, keys, "{name:?}");
         assert_eq!(visit().get::<serde_json::Value>("user").await.unwrap().unwrap(), user, "{name:?}");
         let stored = store.load(&id.key("")).await.unwrap().unwrap();
