@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use dancecard_core::{Store, Timestamp, Version, WriteMode};
+use dancecard_core::{Meta, Record, Store, Timestamp, Version, WriteMode};
 use dancecard_store_sqlite::SqliteStore;
 
 use crate::fixture::*;
@@ -18,6 +18,9 @@ const ROUND: &str = "DANCECARD_SQLITE_CHILD_ROUND";
 const SCRIPT: &str = "crash::child_that_is_killed";
 const ROUNDS: usize = 20;
 const TASKS: usize = 16;
+
+/// Of steps.
+const KINDS: usize = 7;
 
 /// What a task did so far: the payload and expiry under each key.
 type Model = BTreeMap<String, (String, Timestamp)>;
@@ -32,7 +35,7 @@ struct Step {
 
 impl Step {
     fn name(self, kind: &str) -> String {
-        format!("{} {} {} {kind}", self.round, self.task, self.place / 6)
+        format!("{} {} {} {kind}", self.round, self.task, self.place / KINDS)
     }
 
     fn text(self) -> String {
@@ -43,7 +46,7 @@ impl Step {
     async fn run(self, store: &SqliteStore, version: Option<Version>) -> Option<Version> {
         let (first, second) = (key(self.name("first")), key(self.name("second")));
         let at = |version: Option<Version>| version.map_or(WriteMode::Create, WriteMode::Update);
-        match self.place % 6 {
+        match self.place % KINDS {
             0 | 1 | 3 => Some(store.write(&first, record(self.text()), at(version)).await.unwrap()),
             2 => {
                 assert!(store.touch(&first, later(9000 + self.place as u64)).await.unwrap());
@@ -54,24 +57,40 @@ impl Step {
                 let (retired, next) = (record("retired"), record(self.text()));
                 Some(store.replace(&first, &expected, retired, &second, next).await.unwrap())
             }
-            _ => {
+            5 => {
                 store.delete(&first).await.unwrap();
+                None
+            }
+            _ => {
+                self.leave_something_to_purge(store).await;
                 None
             }
         }
     }
 
+    /// Acknowledged, it is gone, by this task's purge or by another's.
+    async fn leave_something_to_purge(self, store: &SqliteStore) {
+        let expired = Record::new(Meta::new(NOW, NOW), self.text().into_bytes());
+        store.write(&key(self.name("expired")), expired, WriteMode::Create).await.unwrap();
+        store.purge_expired(later(1), usize::MAX).await.unwrap();
+    }
+
+    fn is_purge(self) -> bool {
+        self.place % KINDS == 6
+    }
+
     /// What it does to the model.
     fn imagine(self, model: &mut Model) {
         let (first, second) = (self.name("first"), self.name("second"));
-        match self.place % 6 {
+        match self.place % KINDS {
             0 | 1 | 3 => drop(model.insert(first, (self.text(), later(3600)))),
             2 => model.get_mut(&first).unwrap().1 = later(9000 + self.place as u64),
             4 => {
                 model.insert(first, ("retired".into(), later(3600)));
                 model.insert(second, (self.text(), later(3600)));
             }
-            _ => drop(model.remove(&first)),
+            5 => drop(model.remove(&first)),
+            _ => {}
         }
     }
 }
@@ -127,8 +146,8 @@ pub(crate) fn start(test: &str, path: &Path, round: usize) -> Child {
 }
 
 /// Lets a child run until it said so many lines, kills it, and returns all that it said.
-fn run_and_kill(path: &Path, round: usize, lines: usize) -> Vec<String> {
-    let mut child = start(SCRIPT, path, round);
+fn run_and_kill(script: &str, path: &Path, round: usize, lines: usize) -> Vec<String> {
+    let mut child = start(script, path, round);
     let mut output = BufReader::new(child.stdout.take().unwrap());
     let mut said = Vec::new();
     let mut line = String::new();
@@ -164,8 +183,8 @@ fn acknowledged(said: &[String], versions: &mut HashSet<u64>) -> [usize; TASKS] 
         let [task, place, version] = numbers[..] else { panic!("{line}") };
         assert_eq!(steps[task], place);
         steps[task] += 1;
-        // A touch leaves the version as it was, a deletion leaves none.
-        if ![2, 5].contains(&(place % 6)) {
+        // A touch leaves the version as it was, a deletion and a purge leave none.
+        if ![2, 5, 6].contains(&(place % KINDS)) {
             assert!(versions.insert(version as u64), "version {version} was used before");
         }
     }
@@ -199,6 +218,9 @@ async fn settle(place: &Place, round: usize, said: &[String], versions: &mut Has
         let found = found(&store, [&least, &most]).await;
         assert!(found == least || found == most, "round {round} task {task} after {steps} steps");
         settled.push(found);
+        for step in (0..steps).map(|place| Step { round, task, place }).filter(|step| step.is_purge()) {
+            assert!(store.load(&key(step.name("expired"))).await.unwrap().is_none(), "purged, and there");
+        }
     }
     let version = store.write(&key("parent"), record(""), WriteMode::Overwrite).await.unwrap();
     assert!(versions.insert(version.as_u64().unwrap()));
@@ -214,12 +236,41 @@ async fn killed_at_any_moment_it_has_lost_nothing() {
     let mut seed: u64 = 0x6463_7264;
     for round in 0..ROUNDS {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let said = run_and_kill(&place.path(), round, 4 + (seed >> 33) as usize % 600);
+        let said = run_and_kill(SCRIPT, &place.path(), round, 4 + (seed >> 33) as usize % 600);
         settled.extend(settle(&place, round, &said, &mut versions).await);
     }
     let store = place.open();
     for model in settled {
         assert!(found(&store, [&model, &Model::new()]).await == model);
+    }
+}
+
+#[tokio::test]
+#[ignore = "the process that the test of closings starts"]
+async fn child_that_closes_its_file() {
+    let round = std::env::var(ROUND).unwrap();
+    say("\n");
+    for number in 0.. {
+        let store = SqliteStore::open(std::env::var_os(PATH).unwrap()).unwrap();
+        store.write(&key(format!("{round} {number}")), bulk(1024), WriteMode::Create).await.unwrap();
+        say(&format!("done {number}\n"));
+        store.close().await;
+    }
+}
+
+/// The last to close the file moves what the log has into it.
+#[tokio::test]
+async fn killed_while_it_closes_its_file_it_has_lost_nothing() {
+    let place = Place::new();
+    for round in 0..12 {
+        let said = run_and_kill("crash::child_that_closes_its_file", &place.path(), round, 6 + round);
+        let store = place.open();
+        for number in 0..said.iter().filter(|line| line.starts_with("done ")).count() {
+            let found = payload(&store, format!("{round} {number}")).await.unwrap();
+            assert_eq!(found, bulk(1024).payload);
+        }
+        store.close().await;
+        assert_sound(&place);
     }
 }
 
