@@ -1,5 +1,6 @@
 //! From the name of a service and its options to a client of it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Once;
 
@@ -85,7 +86,11 @@ fn operator(scheme: &str, config: &Config) -> Result<Operator> {
         return Err(absent(scheme, present.into_iter().collect()));
     }
     options::check(scheme, config.options.keys())?;
-    let options = if scheme == "fs" { whole_files(config)? } else { config.options.clone() };
+    let options = match scheme {
+        "fs" => whole_files(config)?,
+        "s3" => checked(config.options.clone()),
+        _ => config.options.clone(),
+    };
     let operator = Operator::via_iter(scheme, options).map_err(|cause| {
         let refused = error::refused("configure", error::Step::Read, &cause);
         error::config(
@@ -120,7 +125,7 @@ fn absent(scheme: &str, mut present: Vec<String>) -> Error {
 }
 
 /// Files are to be renamed into place, or readers would see halves.
-fn whole_files(config: &Config) -> Result<std::collections::BTreeMap<String, String>> {
+fn whole_files(config: &Config) -> Result<BTreeMap<String, String>> {
     let mut options = config.options.clone();
     let root = options.get("root").cloned();
     let root = root.ok_or_else(|| error::config("configure", "the option `root` must name a folder"))?;
@@ -129,6 +134,15 @@ fn whole_files(config: &Config) -> Result<std::collections::BTreeMap<String, Str
     }
     options.entry("atomic_write_dir".into()).or_insert_with(|| format!("{root}/.unfinished"));
     Ok(options)
+}
+
+/// What is written says its hash, or a server may take half a request for a whole one. MD5 is what all of them know.
+fn checked(mut options: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let is_chosen = options.keys().any(|name| name.to_ascii_lowercase().ends_with("checksum_algorithm"));
+    if !is_chosen {
+        options.insert("checksum_algorithm".into(), "md5".into());
+    }
+    options
 }
 
 /// What the engine makes do with, if the settings permit it.
