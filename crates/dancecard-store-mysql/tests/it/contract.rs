@@ -141,9 +141,9 @@ async fn a_replace_that_conflicts_changes_nothing(place: Place) {
     assert_eq!(list(&store, ListQuery::all()).await.len(), 2);
 }
 
-/// The server's default is 16 MiB.
-async fn a_session_beyond_the_servers_packets_is_too_large(_: Place) {
-    let (_server, place) = fragile().await;
+/// The server takes 16 MiB.
+async fn a_session_beyond_the_servers_packets_is_too_large(place: Place) {
+    let (_server, place) = fragile(place.make).await;
     let store = MysqlStore::connect(place.config().with_max_payload(64 << 20)).unwrap();
     let version = create(&store, "a").await;
     let update = WriteMode::Update(version.clone());
@@ -158,9 +158,10 @@ async fn a_session_beyond_the_servers_packets_is_too_large(_: Place) {
 }
 
 /// A server that cuts what does not fit, and locks what is read.
-async fn connections_are_set_up_against_surprises(_: Place) {
-    let (_server, place) = fragile().await;
-    place.run("SET GLOBAL sql_mode = 'ANSI_QUOTES', tx_isolation = 'SERIALIZABLE'").await;
+async fn connections_are_set_up_against_surprises(place: Place) {
+    let (_server, place) = fragile(place.make).await;
+    let isolation = place.make.isolation();
+    place.run(&format!("SET GLOBAL sql_mode = 'ANSI_QUOTES', {isolation} = 'SERIALIZABLE'")).await;
     let store = place.open();
     create(&store, "a").await;
     let long = RecordKey::new(&[7; 1025]);
@@ -173,7 +174,7 @@ async fn connections_are_set_up_against_surprises(_: Place) {
         .run(&format!(
             "CREATE TABLE {table}_seen (isolation text);
              CREATE TRIGGER {table}_look BEFORE UPDATE ON {table} FOR EACH ROW
-                 INSERT INTO {table}_seen VALUES (@@tx_isolation)"
+                 INSERT INTO {table}_seen VALUES (@@{isolation})"
         ))
         .await;
     store.touch(&key("a"), later(9000)).await.unwrap();

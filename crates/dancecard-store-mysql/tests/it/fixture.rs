@@ -46,6 +46,22 @@ pub(crate) enum Make {
     MySql,
 }
 
+impl Make {
+    /// What the variable for the isolation of transactions is called.
+    pub(crate) fn isolation(self) -> &'static str {
+        if self == Self::MySql { "transaction_isolation" } else { "tx_isolation" }
+    }
+
+    /// A server with more words for its command line.
+    pub(crate) fn start(self, arguments: &[&str]) -> Result<Running, Absent> {
+        let arguments = arguments.iter().copied().map(str::to_owned).collect();
+        match self {
+            Self::MariaDb => mariadb::start_with(mariadb::Options { arguments, ..Default::default() }),
+            Self::MySql => mysql::start_with(mysql::Options { arguments, ..Default::default() }),
+        }
+    }
+}
+
 /// A test on a runtime of its own, with a table of its own.
 pub(crate) fn trial<F>(make: Make, name: String, test: fn(Place) -> F) -> Trial
 where
@@ -55,7 +71,7 @@ where
     Trial::test(name, move || {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         runtime.block_on(async {
-            let place = Place::new(server_of(make).map_err(|absent| Failed::from(absent.to_string()))?);
+            let place = Place::new(make, server_of(make).map_err(|absent| Failed::from(absent.to_string()))?);
             test(place).await;
             Ok(())
         })
@@ -70,44 +86,42 @@ pub(crate) fn server() -> Result<&'static Running, Absent> {
 pub(crate) fn server_of(make: Make) -> Result<&'static Running, Absent> {
     static MARIADB: OnceLock<Result<Running, Absent>> = OnceLock::new();
     static MYSQL: OnceLock<Result<Running, Absent>> = OnceLock::new();
+    let server = if make == Make::MySql { &MYSQL } else { &MARIADB };
     // For what is as large as can be.
-    let arguments = vec!["--max-allowed-packet=128M".to_owned()];
-    let server = match make {
-        Make::MariaDb => {
-            MARIADB.get_or_init(|| mariadb::start_with(mariadb::Options { arguments, ..Default::default() }))
-        }
-        Make::MySql => {
-            MYSQL.get_or_init(|| mysql::start_with(mysql::Options { arguments, ..Default::default() }))
-        }
-    };
+    let server = server.get_or_init(|| make.start(&["--max-allowed-packet=128M"]));
     server.as_ref().map_err(Clone::clone)
 }
 
 /// A server that may be harmed, and whose defaults may be changed, for one test at a time.
-pub(crate) async fn fragile() -> (MutexGuard<'static, Running>, Place) {
-    static SERVER: OnceLock<Mutex<Running>> = OnceLock::new();
-    let server = SERVER.get_or_init(|| Mutex::new(mariadb::start().unwrap())).lock().await;
+pub(crate) async fn fragile(make: Make) -> (MutexGuard<'static, Running>, Place) {
+    static MARIADB: OnceLock<Mutex<Running>> = OnceLock::new();
+    static MYSQL: OnceLock<Mutex<Running>> = OnceLock::new();
+    let server = if make == Make::MySql { &MYSQL } else { &MARIADB };
+    let server =
+        server.get_or_init(|| Mutex::new(make.start(&["--max-allowed-packet=16M"]).unwrap())).lock().await;
     // As it was, whatever the test before did to it.
     if server.pid().is_none() {
         server.restart().unwrap();
     }
-    let place = Place::new(&server);
-    place.run("SET GLOBAL read_only = DEFAULT, sql_mode = DEFAULT, tx_isolation = DEFAULT").await;
+    let place = Place::new(make, &server);
+    let isolation = make.isolation();
+    place.run(&format!("SET GLOBAL read_only = DEFAULT, sql_mode = DEFAULT, {isolation} = DEFAULT")).await;
     (server, place)
 }
 
 /// A place for one table.
 pub(crate) struct Place {
+    pub(crate) make: Make,
     pub(crate) url: String,
     pub(crate) address: std::net::SocketAddr,
     pub(crate) table: String,
 }
 
 impl Place {
-    pub(crate) fn new(server: &Running) -> Self {
+    pub(crate) fn new(make: Make, server: &Running) -> Self {
         static TABLES: AtomicUsize = AtomicUsize::new(0);
         let table = format!("test_{}", TABLES.fetch_add(1, Ordering::Relaxed));
-        Self { url: server.url(), address: server.address(), table }
+        Self { make, url: server.url(), address: server.address(), table }
     }
 
     pub(crate) fn config(&self) -> Config {

@@ -16,7 +16,7 @@ const PASSWORD: &str = "canary-4711-right";
 fn locked(tls: bool) -> (Running, Place) {
     let options = mysql::Options { password: Some(PASSWORD.into()), tls, ..Default::default() };
     let server = mysql::start_with(options).unwrap();
-    let place = Place::new(&server);
+    let place = Place::new(Make::MySql, &server);
     (server, place)
 }
 

@@ -45,9 +45,11 @@ const ON_MARIADB: &[Suite] = &[
 const ON_MYSQL: &[Suite] = &[
     concurrency::trials,
     contract::trials,
+    faults::trials,
     listing::trials,
     login::trials,
     orders::trials,
+    outages::trials,
     pool::trials,
     purge::trials,
     schema::trials,

@@ -5,9 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use dancecard_core::{ErrorKind, ListQuery, Retry, Store, WriteMode};
-use dancecard_servers::mariadb;
 use dancecard_store_mysql::MysqlStore;
-use dancecard_testkit::Random;
+use dancecard_testkit::{Clients, Progress, Random};
 use mysql_async::prelude::Queryable;
 
 use crate::fixture::*;
@@ -15,7 +14,7 @@ use crate::fixture::*;
 cases! {
     what_was_acknowledged_survives_a_kill,
     a_restart_is_waited_for,
-    an_end_while_writing_is_never_a_false_success,
+    a_hundred_clients_lose_nothing_when_the_server_ends,
     a_server_that_hangs_is_given_up_in_time,
     a_locked_record_holds_up_no_other,
     connections_that_an_administrator_ends_are_made_anew,
@@ -63,8 +62,8 @@ fn is_done<T>(outcome: dancecard_core::Result<T>) -> bool {
     }
 }
 
-async fn what_was_acknowledged_survives_a_kill(_: Place) {
-    let (server, place) = fragile().await;
+async fn what_was_acknowledged_survives_a_kill(place: Place) {
+    let (server, place) = fragile(place.make).await;
     let store = Arc::new(MysqlStore::connect(place.config().with_timeout(Duration::from_secs(2))).unwrap());
     create(&*store, "first").await;
     let count = Arc::new(AtomicU64::new(0));
@@ -95,8 +94,8 @@ async fn what_was_acknowledged_survives_a_kill(_: Place) {
 }
 
 /// An operation that has the time for it lives through it.
-async fn a_restart_is_waited_for(_: Place) {
-    let (server, place) = fragile().await;
+async fn a_restart_is_waited_for(place: Place) {
+    let (server, place) = fragile(place.make).await;
     let store = place.open();
     let version = create(&store, "a").await;
     store.health().await.unwrap();
@@ -110,55 +109,30 @@ async fn a_restart_is_waited_for(_: Place) {
     tokio::join!(waiting, restarting);
 }
 
-/// Counts on one record while the server ends, in order and not, and comes back: what was acknowledged was counted, what was refused
-/// was not, and what is unknown is told as that.
-async fn an_end_while_writing_is_never_a_false_success(_: Place) {
-    let (server, place) = fragile().await;
-    let store = Arc::new(MysqlStore::connect(place.config().with_timeout(Duration::from_secs(2))).unwrap());
-    place.open().write(&key("counter"), record("0"), WriteMode::Create).await.unwrap();
-    let sure = Arc::new(AtomicU64::new(0));
-    let counting = tokio::spawn(count(Arc::clone(&store), Arc::clone(&sure)));
-    for round in 1..=3 {
-        let begun = Instant::now();
-        while sure.load(Ordering::Relaxed) < round * 100 {
-            assert!(begun.elapsed() < PATIENCE && !counting.is_finished());
-            tokio::task::yield_now().await;
+/// Killed, ended in order, and killed again.
+async fn a_hundred_clients_lose_nothing_when_the_server_ends(place: Place) {
+    let (server, place) = fragile(place.make).await;
+    let config = place.config().with_timeout(Duration::from_secs(5));
+    let engines = [(); 2].map(|()| MysqlStore::connect(config.clone()).unwrap());
+    until_it_works(|| engines[0].health()).await;
+    let ending = async |progress: &Progress| {
+        for round in 1..=3 {
+            assert!(progress.reach(round * 300).await);
+            if round == 2 {
+                server.stop();
+            } else {
+                server.kill();
+            }
+            tokio::task::block_in_place(|| server.restart().unwrap());
         }
-        if round == 2 {
-            server.stop();
-        } else {
-            server.kill();
-        }
-        server.restart().unwrap();
-    }
-    let unknown = counting.await.unwrap();
-    let (sure, counted) = (sure.load(Ordering::Relaxed), number(&store).await);
-    println!("{counted} counted, {sure} acknowledged, {unknown} unknown");
-    assert!((sure..=sure + unknown).contains(&counted));
+    };
+    let told = Clients::new().with_writes(15).run(engines, ending).await.unwrap();
+    println!("{told:?}");
+    assert!(told.acknowledged >= 1000, "{told:?}");
 }
 
-/// Counts until 400 are acknowledged, and says how many are unknown.
-async fn count(store: Arc<MysqlStore>, sure: Arc<AtomicU64>) -> u64 {
-    let mut unknown = 0;
-    while sure.load(Ordering::Relaxed) < 400 {
-        let Ok(Some(found)) = store.load(&key("counter")).await else { continue };
-        let counted: u64 = std::str::from_utf8(found.payload()).unwrap().parse().unwrap();
-        let update = WriteMode::Update(found.version().clone());
-        match store.write(&key("counter"), record((counted + 1).to_string()), update).await {
-            Ok(_) => drop(sure.fetch_add(1, Ordering::Relaxed)),
-            Err(error) if error.retry() == Retry::Unknown => unknown += 1,
-            Err(error) => assert!(error.is_unavailable() || error.is_conflict(), "{error}"),
-        }
-    }
-    unknown
-}
-
-async fn number(store: &MysqlStore) -> u64 {
-    String::from_utf8(payload(store, "counter").await.unwrap()).unwrap().parse().unwrap()
-}
-
-async fn a_server_that_hangs_is_given_up_in_time(_: Place) {
-    let (server, place) = fragile().await;
+async fn a_server_that_hangs_is_given_up_in_time(place: Place) {
+    let (server, place) = fragile(place.make).await;
     let short = Duration::from_millis(400);
     let store = MysqlStore::connect(place.config().with_timeout(short)).unwrap();
     let name = key("a");
@@ -204,8 +178,8 @@ async fn a_locked_record_holds_up_no_other(place: Place) {
     until_it_works(|| store.write(&names[0], record("after"), WriteMode::Overwrite)).await;
 }
 
-async fn connections_that_an_administrator_ends_are_made_anew(_: Place) {
-    let (_server, place) = fragile().await;
+async fn connections_that_an_administrator_ends_are_made_anew(place: Place) {
+    let (_server, place) = fragile(place.make).await;
     let store = place.open();
     let mut version = create(&store, "a").await;
     for round in 0..5 {
@@ -262,8 +236,8 @@ async fn a_server_without_connections_left_serves_on_those_there_are(place: Plac
     until_it_works(|| other.health()).await;
 }
 
-async fn a_server_that_is_read_only_still_reads(_: Place) {
-    let (_server, place) = fragile().await;
+async fn a_server_that_is_read_only_still_reads(place: Place) {
+    let (_server, place) = fragile(place.make).await;
     create(&place.open(), "a").await;
     // An administrator may write all the same.
     place
@@ -287,11 +261,10 @@ async fn a_server_that_is_read_only_still_reads(_: Place) {
 }
 
 /// A tablespace that may not grow, which is what a full disk looks like from within.
-async fn a_full_disk_is_told_and_nothing_is_lost(_: Place) {
-    let arguments = ["--innodb-file-per-table=0", "--innodb-data-file-path=ibdata1:12M:autoextend:max:48M"];
-    let arguments = arguments.map(str::to_owned).to_vec();
-    let server = mariadb::start_with(mariadb::Options { arguments, ..Default::default() }).unwrap();
-    let place = Place::new(&server);
+async fn a_full_disk_is_told_and_nothing_is_lost(place: Place) {
+    let little = ["--innodb-file-per-table=0", "--innodb-data-file-path=ibdata1:12M:autoextend:max:48M"];
+    let server = place.make.start(&little).unwrap();
+    let place = Place::new(place.make, &server);
     let store = place.open();
     create(&store, "first").await;
     let large = Random::new(1).bytes(1 << 20);

@@ -35,7 +35,7 @@ async fn refusal(config: Config) -> Error {
 fn locked() -> (dancecard_servers::Running, Place) {
     let password = Some("canary-4711-right".to_owned());
     let server = mariadb::start_with(mariadb::Options { password, ..Default::default() }).unwrap();
-    let place = Place::new(&server);
+    let place = Place::new(Make::MariaDb, &server);
     (server, place)
 }
 

@@ -16,7 +16,7 @@ fn locked() -> (Running, Place) {
     let password = Some("canary-4711-right".to_owned());
     let server = mariadb::start_with(mariadb::Options { password, tls: true, ..Default::default() });
     let server = server.unwrap();
-    let place = Place::new(&server);
+    let place = Place::new(Make::MariaDb, &server);
     (server, place)
 }
 
