@@ -69,7 +69,8 @@ impl MysqlStore {
     ///
     /// A borrowed connection is set up each time, and its statement prepared, so that an operation takes three round
     /// trips where a connection of the engine takes one. An operation that is dropped, or not done in time, closes its
-    /// connection, and the pool makes another.
+    /// connection, and the pool makes another. A pool whose lower bound is 0 makes one for each operation, unless its
+    /// `inactive_connection_ttl` is above zero.
     ///
     /// ```no_run
     /// use dancecard_store_mysql::{Config, MysqlStore};

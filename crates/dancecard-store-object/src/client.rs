@@ -4,12 +4,12 @@ use std::future::Future;
 use std::time::Duration;
 
 use dancecard_core::Result;
-use futures_util::TryStreamExt;
 use opendal::options::{DeleteOptions, WriteOptions};
-use opendal::{Entry, Lister, Metadata, Operator};
+use opendal::{Metadata, Operator};
 
 use crate::conditions::Conditions;
 use crate::error::{self, Step};
+use crate::pages::Listing;
 use crate::task::Task;
 use crate::version::Token;
 
@@ -148,21 +148,11 @@ impl Client {
     }
 
     /// Begins to list a place.
-    pub(crate) async fn list(&self, path: &str, operation: &'static str) -> Result<Lister> {
+    pub(crate) async fn list(&self, path: &str, operation: &'static str) -> Result<Listing> {
         let list = self.tell(path, |operator, path| async move { operator.lister(&path).await });
-        let listing = self.within(operation, Step::Read, list).await?;
-        listing.map_err(|cause| error::refused(operation, Step::Read, &cause))
-    }
-
-    /// The next of what is listed, and the rest.
-    pub(crate) async fn next(
-        &self,
-        mut lister: Lister,
-        operation: &'static str,
-    ) -> Result<(Option<Entry>, Lister)> {
-        let next = async move { Ok((lister.try_next().await?, lister)) };
-        let next = self.within(operation, Step::Read, next).await?;
-        next.map_err(|cause| error::refused(operation, Step::Read, &cause))
+        let lister = self.within(operation, Step::Read, list).await?;
+        let lister = lister.map_err(|cause| error::refused(operation, Step::Read, &cause))?;
+        Ok(Listing::new(lister, self.deadline, operation))
     }
 
     /// Waits for an answer, as long as it may take.

@@ -12,6 +12,7 @@ mod name;
 mod object;
 mod opening;
 mod options;
+mod pages;
 mod purging;
 mod service;
 mod task;

@@ -4,12 +4,12 @@
 
 use dancecard_core::{Entry, ListQuery, Result};
 use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
-use opendal::Lister;
 
 use crate::backend::ObjectStore;
 use crate::error;
 use crate::name::{Name, Owner, named};
 use crate::object::Fault;
+use crate::pages::Listing;
 
 impl ObjectStore {
     /// The records that are asked for. One that is not readable doesn't hide the others.
@@ -45,21 +45,20 @@ impl ObjectStore {
             }
             self.ready(operation).await?;
             let place = owner.map_or_else(|| self.paths.records(), |owner| self.paths.entries(owner));
-            let lister = self.client.list(&place, operation).await?;
-            Ok(stream::try_unfold(lister, move |lister| self.next_name(lister, operation)))
+            let listing = self.client.list(&place, operation).await?;
+            Ok(stream::try_unfold(listing, next_name))
         };
         stream::once(begin).try_flatten()
     }
+}
 
-    async fn next_name(&self, mut lister: Lister, operation: &'static str) -> Result<Option<(Name, Lister)>> {
-        loop {
-            let (entry, rest) = self.client.next(lister, operation).await?;
-            let Some(entry) = entry else { return Ok(None) };
-            lister = rest;
-            let name = if entry.metadata().is_dir() { None } else { named(entry.path()) };
-            if let Some(name) = name {
-                return Ok(Some((name, lister)));
-            }
+/// The next that is a record's, whoever put other things there.
+async fn next_name(mut listing: Listing) -> Result<Option<(Name, Listing)>> {
+    while let Some(entry) = listing.next().await? {
+        let name = if entry.metadata().is_dir() { None } else { named(entry.path()) };
+        if let Some(name) = name {
+            return Ok(Some((name, listing)));
         }
     }
+    Ok(None)
 }
