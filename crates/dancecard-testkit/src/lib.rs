@@ -32,7 +32,8 @@
 //! `cargo test` (or `cargo nextest run`) then shows `memory::conditional::stale_update_conflicts` and its like, and
 //! ignores, with the reason, what the engine does not claim to do. A durable engine also says how its data is
 //! [reopened](store::Subject::with_reopen), one that several processes share how it is [opened
-//! twice](store::Subject::with_peer). Engines that need a server: see [`require`].
+//! twice](store::Subject::with_peer), one that drops expired records by itself how [that is
+//! seen](store::Subject::with_expiring). Engines that need a server: see [`require`].
 //!
 //! An engine of a server also shows what it is worth when connections break and the server is killed: [`Clients`] are a
 //! hundred that write at once meanwhile, and hold what they were told against what is there.

@@ -79,8 +79,12 @@ pub(crate) fn store(server: &Server) -> MemcachedStore {
 /// A proxy before the server, and an engine with this deadline behind the proxy.
 pub(crate) fn behind_proxy(server: &Server, deadline: Duration) -> (Proxy, MemcachedStore) {
     let proxy = Proxy::start(server.address()).unwrap();
-    let config = Config::new([proxy.address().to_string()]).with_timeout(deadline);
-    (proxy, MemcachedStore::connect(config).unwrap())
+    let store = MemcachedStore::connect(through(&proxy).with_timeout(deadline)).unwrap();
+    (proxy, store)
+}
+
+pub(crate) fn through(proxy: &Proxy) -> Config {
+    Config::new([proxy.address().to_string()]).with_timeout(PATIENT)
 }
 
 pub(crate) fn key(name: impl std::fmt::Display) -> RecordKey {

@@ -13,6 +13,7 @@ mod contract;
 mod costs;
 mod faults;
 mod fixture;
+mod histories;
 mod impostors;
 mod interleavings;
 mod lives;
@@ -35,6 +36,7 @@ fn on_real_servers() -> Vec<Trial> {
         contract::trials(),
         costs::trials(),
         faults::trials(),
+        histories::trials(),
         interleavings::trials(),
         lives::trials(),
         rings::trials(),

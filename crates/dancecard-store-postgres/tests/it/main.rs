@@ -11,6 +11,7 @@ mod config;
 mod contract;
 mod cost;
 mod faults;
+mod histories;
 mod listing;
 mod orders;
 mod outages;
@@ -29,6 +30,7 @@ fn main() {
                 contract::trials,
                 cost::trials,
                 faults::trials,
+                histories::trials,
                 listing::trials,
                 orders::trials,
                 outages::trials,

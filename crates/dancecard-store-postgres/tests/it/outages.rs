@@ -26,7 +26,7 @@ cases! {
 }
 
 /// A server that may be harmed, for one test at a time.
-async fn fragile() -> (MutexGuard<'static, Running>, Place) {
+pub(crate) async fn fragile() -> (MutexGuard<'static, Running>, Place) {
     static SERVER: OnceLock<Mutex<Running>> = OnceLock::new();
     let server = SERVER.get_or_init(|| Mutex::new(postgres::start().unwrap())).lock().await;
     // As it was, whatever the test before did to it.

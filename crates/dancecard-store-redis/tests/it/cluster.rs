@@ -8,7 +8,7 @@ use dancecard_store_redis::{Config, RedisStore};
 use dancecard_testkit::store::cancel_after;
 use redis::aio::MultiplexedConnection;
 
-use crate::concurrency::{history, schedules};
+use crate::concurrency::{all_is_kept, schedules};
 use crate::world::*;
 
 trials![
@@ -138,9 +138,7 @@ async fn a_touch_tells_the_index_first() {
 }
 
 async fn a_hundred_clients_of_a_cluster_lose_nothing() {
-    let (store, config) = engine();
-    let engines = (0..2).map(|_| connect(&config)).collect();
-    assert_eq!(history(engines, &store).await, 0);
+    all_is_kept(&engine().1).await;
 }
 
 async fn requests_in_every_order_on_a_cluster_keep_their_promises() {

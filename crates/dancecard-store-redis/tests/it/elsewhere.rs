@@ -3,7 +3,7 @@
 use dancecard_servers::{redis_sentinel, valkey};
 use libtest_mimic::Trial;
 
-use crate::concurrency::{history, schedules};
+use crate::concurrency::{all_is_kept, schedules};
 use crate::world::*;
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -28,8 +28,6 @@ async fn on_valkey() {
 
 /// Requests in every order keep their promises, and a hundred clients lose nothing.
 async fn orders_and_clients(url: String) {
-    let of_clients = config(&url);
-    let engines = (0..3).map(|_| connect(&of_clients)).collect();
-    assert_eq!(history(engines, &connect(&of_clients)).await, 0);
+    all_is_kept(&config(&url)).await;
     schedules(250..350, move || connect(&config(&url))).await;
 }

@@ -13,6 +13,7 @@ area! {
     the_claims_stay_the_same(One) = CLAIMS;
     durability_can_be_checked(One) = DURABLE;
     sharing_can_be_checked(One) = SHARED;
+    expiry_can_be_checked(One) = BY_ITSELF;
     an_emulated_replace_has_what_it_needs(One, Replace) = CLAIMS;
     an_unsupported_touch_is_refused(One, NoTouch) = NONE;
     an_unsupported_listing_is_refused(One, NoList) = NONE;
@@ -47,6 +48,11 @@ async fn durability_can_be_checked(env: &Env) -> Outcome {
 async fn sharing_can_be_checked(env: &Env) -> Outcome {
     let checked = !env.capabilities().shared || env.has_peer();
     that(checked, "`Subject::with_peer`, since the engine claims to be shared", "none")
+}
+
+async fn expiry_can_be_checked(env: &Env) -> Outcome {
+    let checked = !env.capabilities().native_expiry || env.has_expiring();
+    that(checked, "`Subject::with_expiring`, since the engine claims to drop what has expired", "none")
 }
 
 /// The provided `replace` compares the version of the old record.

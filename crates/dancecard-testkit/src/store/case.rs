@@ -138,6 +138,8 @@ pub enum Need {
     MaxPayload,
     /// [`Capabilities::max_payload`] is not set.
     NoMaxPayload,
+    /// [`Capabilities::native_expiry`], and the subject can be asked about it.
+    NativeExpiry,
     /// Not [`Capabilities::native_expiry`]: expired records stay until they are purged.
     NoNativeExpiry,
     /// [`Capabilities::durable`], and the subject can be reopened.
@@ -177,6 +179,8 @@ impl Need {
             Self::PrincipalIndex => (claims.principal_index.is_supported(), "no principal_index"),
             Self::MaxPayload => (claims.max_payload.is_some(), "no max_payload"),
             Self::NoMaxPayload => (claims.max_payload.is_none(), "has max_payload"),
+            Self::NativeExpiry if !claims.native_expiry => (false, "no native_expiry"),
+            Self::NativeExpiry => (profile.has_expiring, "no expiring hook"),
             Self::NoNativeExpiry => (!claims.native_expiry, "has native_expiry"),
             Self::Reopen if !claims.durable => (false, "not durable"),
             Self::Reopen => (profile.reopens, "no reopen hook"),
@@ -218,6 +222,7 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
         super::identity::CASES,
         super::conditional::CASES,
         super::expiry::CASES,
+        super::native_expiry::CASES,
         super::listing::CASES,
         super::principals::CASES,
         super::replace::CASES,

@@ -39,6 +39,7 @@ pub(super) const NONE: &str = "It does not have it, and refuses.";
 pub(super) const REMOVES: &str = "Removes whatever is under a key.";
 pub(super) const COUNTS: &str = "Removes expired records, at most `limit` of them, and returns how many.";
 pub(super) const BEGUN: &str = "Dropping the stream ends the work.";
+pub(super) const BY_ITSELF: &str = "Whether the engine drops expired records by itself.";
 pub(super) const DURABLE: &str = "Whether records survive the end of the process.";
 pub(super) const SHARED: &str = "Whether other processes see the same records.";
 pub(super) const CLAIMS: &str = "What this engine can do, as it is set up now.";

@@ -10,6 +10,7 @@ use dancecard_core::{
 };
 use parking_lot::Mutex;
 
+use super::expiring::Expiring;
 use super::poll;
 use super::subject::{Factory, Hooks};
 use crate::failure::{Failure, Outcome};
@@ -164,6 +165,20 @@ impl Env {
     pub async fn limited(&self) -> Outcome<SharedStore> {
         let open = self.hooks.limited.as_ref().ok_or_else(|| missing("limited"))?;
         open().await.map_err(|failure| failure.at("opening the small engine"))
+    }
+
+    /// Whether [`Env::expiring`] can work.
+    pub fn has_expiring(&self) -> bool {
+        self.hooks.expiring.is_some()
+    }
+
+    /// An empty engine whose expired records are soon gone.
+    ///
+    /// # Errors
+    /// When there is no way to get one, or it failed.
+    pub async fn expiring(&self) -> Outcome<Expiring> {
+        let open = self.hooks.expiring.as_ref().ok_or_else(|| missing("expiring"))?;
+        open().await.map_err(|failure| failure.at("opening the engine that expires"))
     }
 
     /// The present moment. An engine that doesn't expire by itself has no business knowing it, so it is a day long

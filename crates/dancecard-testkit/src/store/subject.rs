@@ -8,10 +8,12 @@ use std::sync::Arc;
 
 use dancecard_core::{Capabilities, SharedStore, Store};
 
+use super::expiring::Expiring;
 use super::handles::{AtOnce, Waiting};
 use crate::failure::Outcome;
 
 pub(super) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+type Expirer = Arc<dyn Fn() -> BoxFuture<'static, Outcome<Expiring>> + Send + Sync>;
 type Opener = Arc<dyn Fn() -> BoxFuture<'static, Outcome<SharedStore>> + Send + Sync>;
 
 /// What a factory gives.
@@ -39,6 +41,7 @@ pub(super) struct Hooks {
     pub(super) reopen: Option<Opener>,
     pub(super) peer: Option<Opener>,
     pub(super) limited: Option<Opener>,
+    pub(super) expiring: Option<Expirer>,
     guards: Vec<Box<dyn Any + Send + Sync>>,
 }
 
@@ -86,6 +89,17 @@ impl Subject {
         self
     }
 
+    /// How to open an empty engine of the same kind that drops records soon after their end, and to look at its server.
+    /// With it, the case about native expiry runs.
+    #[must_use]
+    pub fn with_expiring<Fut>(mut self, expiring: impl Fn() -> Fut + Send + Sync + 'static) -> Self
+    where
+        Fut: Future<Output = Outcome<Expiring>> + Send + 'static,
+    {
+        self.hooks.expiring = Some(Arc::new(move || Box::pin(expiring())));
+        self
+    }
+
     /// Keeps something alive, a temporary folder for example, until the case is over.
     #[must_use]
     pub fn keeping(mut self, guard: impl Send + Sync + 'static) -> Self {
@@ -101,6 +115,7 @@ impl Subject {
             reopens: self.hooks.reopen.is_some(),
             has_peer: self.hooks.peer.is_some(),
             has_limited: self.hooks.limited.is_some(),
+            has_expiring: self.hooks.expiring.is_some(),
         }
     }
 }
@@ -136,6 +151,8 @@ pub struct Profile {
     pub has_peer: bool,
     /// Whether there is a small twin that can be filled.
     pub has_limited: bool,
+    /// Whether expired records can be seen to go.
+    pub has_expiring: bool,
 }
 
 /// Opens engines under test: any `Fn() -> impl Future<Output = Opened>`. Each call gives an engine without records that

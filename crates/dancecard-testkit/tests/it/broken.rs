@@ -3,12 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use dancecard_core::{
-    BoxStream, Capabilities, Entry, Error, ErrorKind, Immediate, ListQuery, Record, RecordKey, Result, Store,
-    Support, Timestamp, Version, Versioned, WriteMode,
+    BoxStream, Capabilities, Clock, Entry, Error, ErrorKind, Immediate, ListQuery, Record, RecordKey, Result,
+    Store, Support, SystemClock, Timestamp, Version, Versioned, WriteMode,
 };
-use dancecard_testkit::store::{Opened, Subject};
+use dancecard_testkit::store::{Expiring, Opened, Subject};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::task::yield_now;
 
@@ -58,7 +59,21 @@ impl Broken {
                 async { Ok(engine) }
             });
         }
+        if !engine.has(Bug::NoExpiringHook) {
+            subject = subject.with_expiring(move || async move { Ok(Self::new(claims, bug).expiring()) });
+        }
         Ok(subject.with_limited(move || async move { Ok(Self { limit: SMALL, ..Self::new(claims, bug) }) }))
+    }
+
+    /// With a server that lets go of what is over whenever it is looked at.
+    fn expiring(self) -> Expiring {
+        let server = self.clone();
+        let holds = move |key: RecordKey| {
+            let (mut table, bug) = (server.lock(), server.bug);
+            table.expire(SystemClock.now(), bug);
+            std::future::ready(Ok(table.rows.contains_key(&key)))
+        };
+        Expiring::new(self, holds).within(Duration::from_secs(1))
     }
 
     fn has(&self, bug: Bug) -> bool {

@@ -41,7 +41,7 @@ fn is_relied_on(case: &Case, claims: Claims) -> bool {
 #[test]
 fn an_engine_without_a_bug_passes() {
     let mut applied = BTreeSet::new();
-    for claims in [Claims::All, Claims::Capped, Claims::Immediate, Claims::Nothing] {
+    for claims in [Claims::All, Claims::Capped, Claims::Immediate, Claims::Expiring, Claims::Nothing] {
         let profile = profile(claims);
         for case in cases().filter(|case| case.inapplicable(&profile).is_none()) {
             if applied.insert(case.full_name()) || is_relied_on(case, claims) {

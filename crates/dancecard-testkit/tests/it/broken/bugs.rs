@@ -11,6 +11,8 @@ pub(crate) enum Claims {
     Capped,
     /// Everything, and without a future where nothing has to wait.
     Immediate,
+    /// Everything, and that it drops what has expired.
+    Expiring,
     /// Nothing that is optional.
     Nothing,
 }
@@ -25,7 +27,11 @@ impl Claims {
             .with_principal_index(Support::Native)
             .with_durable(true)
             .with_shared(true);
-        if self == Self::Nothing { Capabilities::new() } else { all }
+        match self {
+            Self::Nothing => Capabilities::new(),
+            Self::Expiring => all.with_native_expiry(true),
+            _ => all,
+        }
     }
 
     pub(super) fn max_payload(self) -> Option<usize> {
@@ -174,6 +180,13 @@ bugs! {
         expiry::purge_goes_by_the_expiry_of_the_last_write;
     PurgeForgetsOnRestart(All): expiry::purge_finds_the_expired_after_a_restart;
 
+    ExpiresNothing(Expiring): native_expiry::the_expired_is_dropped_and_nothing_else;
+    ExpiresBySightOnly(Expiring): native_expiry::the_expired_is_dropped_and_nothing_else;
+    ExpiresEarly(Expiring): native_expiry::the_expired_is_dropped_and_nothing_else;
+    ExpiresByTheFirstExpiry(Expiring): native_expiry::the_expired_is_dropped_and_nothing_else;
+    ExpiresByTheWrittenExpiry(Expiring): native_expiry::the_expired_is_dropped_and_nothing_else;
+    ExpiresAll(Expiring): native_expiry::the_expired_is_dropped_and_nothing_else;
+
     ListsItsOwnRow(All): listing::an_empty_engine_lists_nothing;
     ListsTwice(All):
         listing::each_record_is_listed_once principals::a_principal_lists_all_its_records
@@ -270,6 +283,7 @@ bugs! {
     ClaimsChange(All): capabilities::the_claims_stay_the_same;
     NoReopenHook(All): capabilities::durability_can_be_checked;
     NoPeerHook(All): capabilities::sharing_can_be_checked;
+    NoExpiringHook(Expiring): capabilities::expiry_can_be_checked;
     EmulatesWithoutComparing(All): capabilities::an_emulated_replace_has_what_it_needs;
     TouchesUnclaimed(Nothing): capabilities::an_unsupported_touch_is_refused;
     ListsUnclaimed(Nothing):

@@ -1,6 +1,7 @@
 //! The data of the engine, and the steps that happen at once.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use dancecard_core::{
     Clock, Entry, ListQuery, Meta, Principal, Record, RecordKey, SystemClock, Timestamp, Version, Versioned,
@@ -70,7 +71,10 @@ impl Table {
             let version = self.last_version;
             self.rows.get_mut(key).into_iter().for_each(|row| row.version = version);
         }
-        let Some(row) = self.rows.get(key) else {
+        let hides = |row: &&Row| {
+            bug == Some(Bug::ExpiresBySightOnly) && row.record.meta.expires_at() <= SystemClock.now()
+        };
+        let Some(row) = self.rows.get(key).filter(|row| !hides(row)) else {
             let invented = match bug {
                 Some(Bug::AbsentIsEmpty) => !self.graves.contains_key(key),
                 Some(Bug::DeletedIsEmpty) => self.graves.contains_key(key),
@@ -193,6 +197,21 @@ impl Table {
         if bug != Some(Bug::PurgeForgetsTheIndex) {
             self.unindex(key);
         }
+    }
+
+    /// Drops what is over, as a server does that expires by itself.
+    pub(super) fn expire(&mut self, now: Timestamp, bug: Option<Bug>) {
+        let over = |row: &Row| match bug {
+            Some(Bug::ExpiresNothing | Bug::ExpiresBySightOnly) => false,
+            Some(Bug::ExpiresEarly) => {
+                row.record.meta.expires_at() <= now.saturating_add(Duration::from_secs(60))
+            }
+            Some(Bug::ExpiresByTheFirstExpiry) => row.first_expiry <= now,
+            Some(Bug::ExpiresByTheWrittenExpiry) => row.written_expiry <= now,
+            _ => row.record.meta.expires_at() <= now,
+        };
+        let takes_all = bug == Some(Bug::ExpiresAll) && self.rows.values().any(over);
+        self.rows.retain(|_, row| !takes_all && !over(row));
     }
 
     pub(super) fn set_expiry(&mut self, key: &RecordKey, at: Timestamp) -> bool {

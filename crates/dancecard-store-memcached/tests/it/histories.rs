@@ -1,0 +1,161 @@
+//! A hundred clients whose connections break and whose server hangs or is killed, and the history of what they were told.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dancecard_core::{Result, Retry, Store, Version, WriteMode};
+use dancecard_servers::{Mode, Proxy, Running, Way};
+use dancecard_store_memcached::MemcachedStore;
+use dancecard_testkit::{Clients, Progress, Random};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::fixture::*;
+
+cases! { "histories":
+    a_hundred_clients_lose_nothing_to_cuts_and_pauses,
+    a_killed_server_signs_out_and_brings_nothing_back,
+}
+
+/// How many writes are settled between two harms.
+const EACH: usize = 150;
+/// How many there are. Enough is left to do after the last that each has its effect.
+const HARMS: usize = 12;
+
+async fn a_hundred_clients_lose_nothing_to_cuts_and_pauses() {
+    let server = server();
+    let (proxy, store) = behind_proxy(&server, PATIENT);
+    let other = MemcachedStore::connect(through(&proxy)).unwrap();
+    let harm = async |progress: &Progress| harm(&server, &proxy, progress).await;
+    let told = Clients::new().run([store, other], harm).await.unwrap();
+    println!("{told:?}");
+    assert_eq!(told.acknowledged + told.unknown, 2000);
+    assert!(told.unknown > 0, "nothing was cut: {told:?}");
+}
+
+/// Cuts connections in the middle of requests and of replies, and halts the server every third time instead.
+async fn harm(server: &Running, proxy: &Proxy, progress: &Progress) {
+    let mut random = Random::new(7);
+    for number in 1..=HARMS {
+        assert!(progress.reach(number * EACH).await);
+        if number % 3 == 0 {
+            server.pause();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            server.resume();
+            continue;
+        }
+        let way = if random.chance(500) { Way::Requests } else { Way::Replies };
+        proxy.set(Mode::Cut { way, after: random.below(5_000) as u64, once: true });
+        tokio::time::timeout(PATIENT, passes(proxy)).await.unwrap();
+    }
+}
+
+/// Until what was to be cut is.
+async fn passes(proxy: &Proxy) {
+    while proxy.mode() != Mode::Pass {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+const CLIENTS: usize = 100;
+const SESSIONS: usize = 10;
+const LINES: usize = 20;
+const KILLS: usize = 3;
+
+/// What a client was told of a line: in which session it is, as which life of it began, and which version that made.
+struct Line {
+    session: usize,
+    life: String,
+    text: String,
+    version: Option<Version>,
+}
+
+/// A session that is gone is begun anew, under the name of who does it; others add lines to it. With a server that was
+/// killed, all that it held is gone, and none of it comes back into what is begun afterwards.
+async fn a_killed_server_signs_out_and_brings_nothing_back() {
+    let server = server();
+    let stores = [Arc::new(store(&server)), Arc::new(store(&server))];
+    let mut clients = JoinSet::new();
+    let (settled, mut progress) = watch::channel(0);
+    for number in 0..CLIENTS {
+        clients.spawn(lines(stores[number % 2].clone(), number, settled.clone()));
+    }
+    drop(settled);
+    for kill in 1..=KILLS {
+        progress.wait_for(|settled| *settled >= kill * 500).await.unwrap();
+        server.kill();
+        server.restart().unwrap();
+    }
+    let mut told = Vec::new();
+    while let Some(lines) = clients.join_next().await {
+        told.extend(lines.unwrap());
+    }
+    examine(&stores[0], &told).await;
+}
+
+/// Adds lines to sessions, each on what was loaded.
+async fn lines(store: Arc<MemcachedStore>, number: usize, settled: watch::Sender<usize>) -> Vec<Line> {
+    let mut random = Random::named(number as u64, "client");
+    let mut told = Vec::new();
+    for count in 0..LINES {
+        let (session, text) = (random.below(SESSIONS), format!("{number}.{count};"));
+        loop {
+            match add(&store, session, &text).await {
+                Ok(Some(line)) => break told.push(line),
+                Ok(None) => {}
+                Err(error) => {
+                    assert!(error.is_conflict() || error.retry() == Retry::Safe, "{error}");
+                    tokio::task::yield_now().await;
+                }
+            }
+        }
+        settled.send_modify(|settled| *settled += 1);
+    }
+    told
+}
+
+/// Adds a line, or begins the session if there is none.
+async fn add(store: &MemcachedStore, session: usize, text: &str) -> Result<Option<Line>> {
+    let Some(found) = store.load(&key(session)).await? else {
+        let begun = store.write(&key(session), record(format!("={text}")), WriteMode::Create).await;
+        return begun
+            .map(|_| None)
+            .or_else(|error| if error.retry() == Retry::Unknown { Ok(None) } else { Err(error) });
+    };
+    let payload = std::str::from_utf8(found.payload()).unwrap();
+    let life = payload.split_inclusive(';').next().unwrap().to_owned();
+    let line = |version| Some(Line { session, life: life.clone(), text: text.to_owned(), version });
+    let update = WriteMode::Update(found.version().clone());
+    match store.write(&key(session), record(format!("{payload}{text}")), update).await {
+        Ok(version) => Ok(line(Some(version))),
+        Err(error) if error.retry() == Retry::Unknown => Ok(line(None)),
+        Err(error) => Err(error),
+    }
+}
+
+async fn examine(store: &MemcachedStore, told: &[Line]) {
+    let mut lives = HashSet::new();
+    for session in 0..SESSIONS {
+        let of_this = || told.iter().filter(|line| line.session == session);
+        let text = String::from_utf8(payload(store, session).await.unwrap_or_default()).unwrap();
+        let mut there = text.split_inclusive(';');
+        let life = there.next().unwrap_or_default();
+        let there: Vec<&str> = there.collect();
+        let distinct: HashSet<_> = there.iter().collect();
+        assert_eq!(distinct.len(), there.len(), "a line is there twice");
+        for line in of_this().filter(|line| line.life == life && line.version.is_some()) {
+            assert!(distinct.contains(&line.text.as_str()), "{} was acknowledged and is lost", line.text);
+        }
+        for text in &there {
+            let is_of_it = of_this().any(|line| line.life == life && line.text == **text);
+            assert!(is_of_it, "{text} is there, though it was not added to this life");
+        }
+        let mut versions = HashSet::new();
+        let mut made = of_this().filter_map(|line| line.version.as_ref());
+        assert!(made.all(|version| versions.insert(version)), "a version came twice");
+        lives.extend(of_this().map(|line| line.life.clone()));
+    }
+    println!("{} lines in {} lives of {SESSIONS} sessions", told.len(), lives.len());
+    assert!(lives.len() > SESSIONS, "nothing was lost with the server");
+}
