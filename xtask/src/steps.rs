@@ -1,6 +1,6 @@
 //! What the gate does, in order. A new step is one more line.
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 
 use crate::gate::Gate;
 use crate::metadata::Metadata;
@@ -30,7 +30,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step { name: "docs", about: "the documentation builds without a warning", run: docs },
     Step {
         name: "features",
-        about: "the facade builds with each feature alone and with none",
+        about: "the facade builds with each feature alone and with none, and names the engines that it lacks",
         run: features,
     },
     Step { name: "budget", about: "how many crates the facade brings along", run: budget::run },
@@ -83,9 +83,10 @@ fn features(gate: &mut Gate) -> Result<String> {
             bad.push(name);
         }
     }
-    if bad.is_empty() {
-        Ok(format!("{} features", facade.features.len()))
-    } else {
-        bail!("broken: {}", bad.join(", "))
-    }
+    ensure!(bad.is_empty(), "broken: {}", bad.join(", "));
+    let count = facade.features.len();
+    // A build with all features lacks none.
+    let words = ["-p", FACADE, "--no-default-features", "--features", "config", "--test", "it"];
+    let lacking = gate.tests(&[&words[..], &["--", "lacking"]].concat())?;
+    Ok(format!("{count} features; of a build without engines: {lacking}"))
 }

@@ -8,12 +8,12 @@ use dancecard_core::{CachedStore, Policy, Result, SessionManager, SharedStore, S
 use dancecard_http::{SessionHttp, Transport};
 use serde::de::DeserializeOwned;
 
-use crate::dancer;
-use crate::engines::{Chosen, Engines};
+use crate::chosen::Chosen;
+use crate::engines::Engines;
 use crate::line::{Columns, Line};
 use crate::loader::Loader;
 use crate::merged::Merged;
-use crate::place::Place;
+use crate::misspelt;
 use crate::reader::Reader;
 use crate::settings::{self, Settings};
 use crate::unconfigured::Unconfigured;
@@ -63,9 +63,10 @@ impl Config {
 
     pub(crate) fn of(merged: Merged, environment: String, engines: &Engines) -> Result<Self> {
         let merged = Arc::new(merged);
-        dancer::check_flat(&merged)?;
-        engines.check_sections(&merged)?;
+        misspelt::check_keys(&merged)?;
+        engines.check_names(&merged)?;
         let chosen = merged.get("session.engine").map(|entry| engines.resolve(&merged, entry)).transpose()?;
+        engines.check_sections(&merged)?;
         let mut reader = Reader::new(&merged, chosen.as_ref());
         engine_line(&mut reader, chosen.as_ref());
         let settings = settings::read(&mut reader, &engines.1)?;
@@ -100,7 +101,7 @@ impl Config {
         let Some(chosen) = &self.0.chosen else {
             return Ok(SharedStore::new(Unconfigured { remedy: REMEDY.to_owned() }));
         };
-        let store = chosen.opener.open(&chosen.given)?;
+        let store = chosen.open()?;
         self.check_near_cache(&store)?;
         self.check_max_sessions(&store)?;
         Ok(match self.0.settings.near_cache {
@@ -190,31 +191,6 @@ fn engine_line(reader: &mut Reader<'_>, chosen: Option<&Chosen>) {
     let entry = chosen.map(|chosen| chosen.given.chosen().clone());
     let name = chosen.map_or("none", |chosen| chosen.name.as_str());
     reader.note("session.engine", name, entry.as_ref());
-}
-
-impl Chosen {
-    /// What the engine is set to.
-    fn lines(&self) -> Vec<Line> {
-        let defaults = self.opener.defaults();
-        let url = self
-            .given
-            .url()
-            .map(|url| Line::of(&format!("{}.url", self.given.section()), &url.value, url.place.clone()));
-        let mut lines: Vec<Line> = url.into_iter().collect();
-        let given = self.given.entries().filter(|(name, _)| !self.values.contains_key(*name));
-        lines.extend(given.map(|(name, entry)| Line::of(&self.key(name), &entry.value, entry.place.clone())));
-        for (name, value) in &self.values {
-            let from_url =
-                self.given.url().filter(|_| defaults.get(name).map(|d| &d.kind) != Some(&value.kind));
-            let place = self.given.get(name).or(from_url).map_or(Place::Default, |entry| entry.place.clone());
-            lines.push(Line::of(&self.key(name), value, place));
-        }
-        lines
-    }
-
-    fn key(&self, name: &str) -> String {
-        format!("engines.session.{}.{name}", self.name)
-    }
 }
 
 impl fmt::Display for Config {

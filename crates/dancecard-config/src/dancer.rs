@@ -1,10 +1,5 @@
 //! The keys of the Dancer frameworks that are about sessions, whatever the engine.
 
-use dancecard_core::{Result, nearest};
-
-use crate::entry::Entry;
-use crate::merged::Merged;
-
 /// Those of Dancer 2, in the section of every engine.
 pub(crate) const GENERAL: &[&str] = &[
     "cookie_name",
@@ -50,19 +45,4 @@ pub(crate) fn flat() -> impl Iterator<Item = String> {
 
 pub(crate) fn is_flat(name: &str) -> bool {
     flat().any(|known| known == name)
-}
-
-/// Refuses what is nearly one of the keys at the top. Everything else there is the application's.
-pub(crate) fn check_flat(merged: &Merged) -> Result<()> {
-    merged.within("").iter().try_for_each(check)
-}
-
-fn check(entry: &Entry) -> Result<()> {
-    let Some(rest) = entry.name().strip_prefix(FLAT_PREFIX) else { return Ok(()) };
-    match nearest(rest, FLAT) {
-        Some(near) if near != rest => {
-            Err(entry.refuse(&format!("there is no such key; did you mean `{FLAT_PREFIX}{near}`?")))
-        }
-        _ => Ok(()),
-    }
 }

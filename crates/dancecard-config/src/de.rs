@@ -20,11 +20,13 @@ pub(crate) struct Wrong {
     pub(crate) message: String,
     /// Whether the words are those of a type that may repeat the value.
     is_foreign: bool,
+    /// Nothing is wrong with what is there.
+    pub(crate) is_missing: bool,
 }
 
 impl Wrong {
     fn new(message: impl Into<String>) -> Self {
-        Self { key: String::new(), message: message.into(), is_foreign: false }
+        Self { key: String::new(), message: message.into(), is_foreign: false, is_missing: false }
     }
 
     /// The same in the table whose entry it was found in. A message that repeats the value does so no longer.
@@ -32,6 +34,7 @@ impl Wrong {
         if let Some(text) = scalar(value).filter(|text| self.is_foreign && !text.is_empty()) {
             self.message = self.message.replace(&text, "…");
         }
+        self.is_missing = false;
         self.key = if self.key.is_empty() { name.to_owned() } else { join(name, &self.key) };
         self
     }
@@ -56,6 +59,10 @@ impl Error for Wrong {
 
     fn invalid_value(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
         Self::new(must_be(expected))
+    }
+
+    fn missing_field(field: &'static str) -> Self {
+        Self { is_missing: true, ..Self::new(format!("`{field}` is missing")) }
     }
 
     fn unknown_variant(_: &str, expected: &'static [&'static str]) -> Self {

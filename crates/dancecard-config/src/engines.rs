@@ -4,18 +4,16 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use dancecard_core::{MemoryStore, Result, SharedStore, nearest};
+use dancecard_core::{MemoryStore, Result, SharedStore};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::codec::Serializers;
 use crate::configuration::Config;
-use crate::dancer::GENERAL;
-use crate::entry::Entry;
-use crate::fault::quoted;
+use crate::engine::{Engine, Way};
 use crate::given::Given;
 use crate::merged::Merged;
-use crate::opener::{Open, Opener, Typed};
+use crate::opener::{Open, Typed};
 use crate::variables;
 
 /// The engines that a configuration can choose from, by name. A name counts in any case.
@@ -46,24 +44,7 @@ use crate::variables;
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]
-pub struct Engines(Vec<Engine>, pub(crate) Serializers);
-
-#[derive(Clone)]
-pub(crate) struct Engine {
-    /// Its own first.
-    names: Vec<String>,
-    schemes: Vec<String>,
-    foreign: &'static [&'static str],
-    adapt: Option<fn(&mut Given) -> Result<()>>,
-    way: Way,
-}
-
-#[derive(Clone)]
-enum Way {
-    Opens(Arc<dyn Opener>),
-    Missing { feature: String },
-    StandsFor(fn(&mut Given) -> Result<&'static str>),
-}
+pub struct Engines(pub(crate) Vec<Engine>, pub(crate) Serializers);
 
 /// The settings of the engine in this process's memory.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -105,7 +86,58 @@ impl Engines {
     where
         C: Serialize + DeserializeOwned + Default + 'static,
     {
-        let open: Open<C> = Arc::new(open);
+        self.typed(name, aliases, Arc::new(move |config, _| open(config)))
+    }
+
+    /// Adds an engine that another one may be under: the key `key` in its section chooses that, as `session` chooses the
+    /// engine itself. It is a name or a URL, and set up in its own section; or a table with `engine` and the keys of that
+    /// engine. Any that is registered will do, but none that is above it already.
+    ///
+    /// ```
+    /// use dancecard_config::{Engines, Loader};
+    /// use dancecard_core::{MemoryStore, PrefixedStore, SharedStore};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize, Default)]
+    /// #[serde(default)]
+    /// struct Floor {
+    ///     prefix: String,
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut engines = Engines::new();
+    /// engines.register_over("floor", &[], "over", |config: Floor, below| {
+    ///     let below = below.unwrap_or_else(|| SharedStore::new(MemoryStore::new()));
+    ///     Ok(SharedStore::new(PrefixedStore::new(below, &config.prefix)?))
+    /// });
+    /// # let folder = tempfile::tempdir()?;
+    /// # let file = folder.path().join("config.yml");
+    /// let text = "session: floor\nengines: { session: { floor: { prefix: low, over: { engine: memory, max_sessions: 3 } } } }\n";
+    /// std::fs::write(&file, text)?;
+    /// let config = Loader::new(&file).load(&engines)?;
+    /// assert!(config.to_string().contains("engines.session.floor.over.max_sessions"));
+    /// # let _ = config.store()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn register_over<C>(
+        &mut self,
+        name: &str,
+        aliases: &[&str],
+        key: &'static str,
+        open: impl Fn(C, Option<SharedStore>) -> Result<SharedStore> + Send + Sync + 'static,
+    ) -> Registration<'_, C>
+    where
+        C: Serialize + DeserializeOwned + Default + 'static,
+    {
+        let registration = self.typed(name, aliases, Arc::new(open));
+        registration.engine.over = Some(key);
+        registration
+    }
+
+    fn typed<C>(&mut self, name: &str, aliases: &[&str], open: Open<C>) -> Registration<'_, C>
+    where
+        C: Serialize + DeserializeOwned + Default + 'static,
+    {
         let opener = Typed { open: open.clone(), from_url: None };
         let engine = self.add(name, aliases, Way::Opens(Arc::new(opener)));
         Registration { engine, open, kind: PhantomData }
@@ -117,16 +149,16 @@ impl Engines {
         engine.schemes = engine.names.clone();
     }
 
-    /// Adds a name that stands for another engine: `resolve` returns that one's name, and makes its settings of those in
-    /// the section of this name, which may have the keys `foreign`.
+    /// Adds a name that stands for one of the engines `others`: `resolve` returns that one's name, and makes its settings of
+    /// those in the section of this name, which may have the keys `foreign` beside those of `others`.
     pub fn stand_for(
         &mut self,
         name: &str,
-        aliases: &[&str],
+        others: &'static [&'static str],
         foreign: &'static [&'static str],
         resolve: fn(&mut Given) -> Result<&'static str>,
     ) {
-        self.add(name, aliases, Way::StandsFor(resolve)).foreign = foreign;
+        self.add(name, &[], Way::StandsFor { others, resolve }).foreign = foreign;
     }
 
     fn add(&mut self, name: &str, aliases: &[&str], way: Way) -> &mut Engine {
@@ -139,7 +171,7 @@ impl Engines {
         }
         self.0.iter_mut().for_each(|engine| engine.names.retain(|other| !names.contains(other)));
         self.0.retain(|engine| !engine.names.is_empty());
-        self.0.insert(0, Engine { names, schemes: Vec::new(), foreign: &[], adapt: None, way });
+        self.0.insert(0, Engine::new(names, way));
         &mut self.0[0]
     }
 
@@ -159,115 +191,6 @@ impl Engines {
         let alone = variables::read("", std::iter::once(("session", engine)))?;
         Config::of(Merged::new(vec![alone])?, String::new(), self)?.store()
     }
-
-    fn find(&self, name: &str) -> Option<&Engine> {
-        self.0.iter().find(|engine| engine.names.iter().any(|other| other == name))
-    }
-
-    fn by_scheme(&self, scheme: &str) -> Option<&Engine> {
-        self.0.iter().find(|engine| engine.schemes.iter().any(|other| other == scheme))
-    }
-
-    /// The engine that an entry chooses, by name or by URL, and what is said about it.
-    pub(crate) fn resolve(&self, merged: &Arc<Merged>, chosen: Entry) -> Result<Chosen> {
-        let text = chosen.text()?.trim().to_owned();
-        let (found, url) = match text.split_once(':') {
-            Some((scheme, _)) => (self.by_scheme(&scheme.to_ascii_lowercase()), Some(chosen.clone())),
-            None => (self.find(&text.to_ascii_lowercase()), None),
-        };
-        let engine = found.ok_or_else(|| self.nowhere(&chosen, &text))?;
-        let section = engine.section(merged, &text)?;
-        let mut given = Given::new(merged.clone(), section, chosen, url)?;
-        GENERAL.iter().for_each(|key| drop(given.take(key)));
-        let engine = self.adapted(engine, &mut given)?;
-        let opener = engine.opener(&given)?;
-        opener.settle(&mut given);
-        if let Some(fields) = opener.fields() {
-            given.check(fields, &[engine.foreign, GENERAL].concat())?;
-        }
-        let values = opener.values(&given)?;
-        Ok(Chosen { name: engine.names[0].clone(), opener, given, values })
-    }
-
-    /// The engine that is really meant, with its own keys in `given`.
-    fn adapted<'a>(&'a self, engine: &'a Engine, given: &mut Given) -> Result<&'a Engine> {
-        if let Some(adapt) = engine.adapt {
-            adapt(given)?;
-        }
-        let Way::StandsFor(resolve) = engine.way else { return Ok(engine) };
-        let name = resolve(given)?;
-        self.find(name).ok_or_else(|| {
-            given.chosen().refuse(&format!("needs the engine `{name}`, which is not registered"))
-        })
-    }
-
-    fn nowhere(&self, chosen: &Entry, text: &str) -> dancecard_core::Error {
-        let names: Vec<&str> =
-            self.0.iter().rev().filter_map(|engine| engine.names.first()).map(String::as_str).collect();
-        let all: Vec<&str> =
-            self.0.iter().flat_map(|engine| engine.names.iter().map(String::as_str)).collect();
-        let lower = text.split(':').next().unwrap_or_default().to_ascii_lowercase();
-        chosen.refuse(&match nearest(&lower, &all) {
-            Some(near) => format!("there is no such engine; did you mean `{near}`?"),
-            None => format!("there is no such engine; there are {}", quoted(&names)),
-        })
-    }
-
-    /// Refuses sections of engines that nobody knows.
-    pub(crate) fn check_sections(&self, merged: &Merged) -> Result<()> {
-        merged.table("engines")?;
-        for section in merged.table("engines.session")? {
-            if self.find(section.name()).is_none() {
-                return Err(self.nowhere(&section, section.name()));
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Engine {
-    /// The path of the section that sets it up: under any of its names, but once.
-    fn section(&self, merged: &Merged, named: &str) -> Result<String> {
-        let path = |name: &str| format!("engines.session.{name}");
-        let mut there = self.names.iter().filter_map(|name| merged.get(&path(name)));
-        let Some(section) = there.next() else {
-            let named = named.to_ascii_lowercase();
-            return Ok(path(if self.names.contains(&named) { &named } else { &self.names[0] }));
-        };
-        match there.next() {
-            Some(second) => Err(second.refuse(&format!(
-                "sets up the engine that `{}` at {} does; keep one",
-                section.path, section.place
-            ))),
-            None if section.is_table() => Ok(section.path),
-            None => Err(section.refuse("must be a table of keys")),
-        }
-    }
-
-    fn opener(&self, given: &Given) -> Result<Arc<dyn Opener>> {
-        match &self.way {
-            Way::Opens(opener) => Ok(opener.clone()),
-            Way::Missing { feature } => Err(given.chosen().refuse(&format!(
-                "the engine `{}` is not in this build: build dancecard with the feature `{feature}`",
-                self.names[0]
-            ))),
-            Way::StandsFor(_) => Err(given.chosen().refuse("stands for a name that stands for another")),
-        }
-    }
-}
-
-impl fmt::Debug for Engine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(&self.names).finish()
-    }
-}
-
-/// An engine that was chosen.
-pub(crate) struct Chosen {
-    pub(crate) name: String,
-    pub(crate) opener: Arc<dyn Opener>,
-    pub(crate) given: Given,
-    pub(crate) values: std::collections::BTreeMap<String, config::Value>,
 }
 
 /// An engine that was registered, to be refined.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use config::{Value, ValueKind};
-use dancecard_core::{Error, ErrorKind, Result};
+use dancecard_core::{Error, ErrorKind, Result, percent_decode};
 
 use crate::de::{Table, Wrong};
 use crate::entry::Entry;
@@ -33,6 +33,8 @@ pub struct Given {
     chosen: Entry,
     url: Option<Entry>,
     entries: BTreeMap<String, Entry>,
+    /// What chose the engine under this one, by its key. It is no longer among the entries.
+    below: Option<(&'static str, Entry)>,
     merged: Arc<Merged>,
 }
 
@@ -50,7 +52,14 @@ impl Given {
         let within = merged.within(&section).into_iter();
         let mut entries: BTreeMap<_, _> = within.map(|entry| (entry.name().to_owned(), entry)).collect();
         let url = stronger(url, entries.remove("url"))?;
-        Ok(Self { section, chosen, url, entries, merged })
+        Ok(Self { section, chosen, url, entries, below: None, merged })
+    }
+
+    /// Those entries of a section that are the engine's own, whether it was chosen or not.
+    pub(crate) fn of_fields(merged: Arc<Merged>, section: Entry, fields: &[&str]) -> Self {
+        let own = merged.within(&section.path).into_iter().filter(|entry| fields.contains(&entry.name()));
+        let entries = own.map(|entry| (entry.name().to_owned(), entry)).collect();
+        Self { section: section.path.clone(), chosen: section, url: None, entries, below: None, merged }
     }
 
     /// An entry of the section.
@@ -89,18 +98,19 @@ impl Given {
         self.url.is_none()
     }
 
-    /// Says something to the engine, in the name of this entry.
+    /// Says something to the engine, in the name of this entry. Where two say the same, a later source wins.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] when the section says it already.
+    /// [`ErrorKind::Config`] when the same source says it twice.
     pub fn put(&mut self, key: &str, entry: Entry) -> Result<()> {
         match self.entries.get(key) {
-            Some(other) => Err(entry.refuse(&format!(
+            Some(other) if other.rank > entry.rank => Ok(()),
+            Some(other) if other.rank == entry.rank => Err(entry.refuse(&format!(
                 "says what `{}` at {} says; keep one",
                 other.path(),
                 other.place()
             ))),
-            None => {
+            _ => {
                 self.entries.insert(key.to_owned(), entry);
                 Ok(())
             }
@@ -139,6 +149,35 @@ impl Given {
     /// What chose the engine.
     pub fn chosen(&self) -> &Entry {
         &self.chosen
+    }
+
+    /// Takes what chooses the engine under this one: from the section, or from the URL if only that or a stronger source has it.
+    ///
+    /// # Errors
+    /// For a URL that says it in a way that can't be read.
+    pub(crate) fn take_below(&mut self, key: &'static str) -> Result<Option<Entry>> {
+        let in_url = self.take_from_url(key)?;
+        let found = match (self.take(key), in_url) {
+            (Some(own), Some(in_url)) => Some(if in_url.rank > own.rank { in_url } else { own }),
+            (own, in_url) => own.or(in_url),
+        };
+        self.below = found.clone().map(|entry| (key, entry));
+        Ok(found)
+    }
+
+    /// Takes a setting out of the URL.
+    fn take_from_url(&mut self, key: &str) -> Result<Option<Entry>> {
+        let Some(url) = &self.url else { return Ok(None) };
+        let text = url.text()?;
+        let Some((location, query)) = text.split_once('?') else { return Ok(None) };
+        let is_it = |part: &&str| part.split('=').next() == Some(key);
+        let Some(found) = query.split('&').find(is_it) else { return Ok(None) };
+        let rest: Vec<_> = query.split('&').filter(|part| !is_it(part)).collect();
+        let found = percent_decode(found.split_once('=').map_or("", |(_, value)| value))
+            .ok_or_else(|| url.refuse(&format!("the value of {key} is not percent-encoded UTF-8")))?;
+        let found = Entry { path: join(&self.section, key), ..url.with_text(found) };
+        self.url = Some(url.with_text(format!("{location}?{}", rest.join("&"))));
+        Ok(Some(found))
     }
 
     pub(crate) fn url(&self) -> Option<&Entry> {
@@ -212,7 +251,8 @@ impl Given {
         let detail = error.detail().unwrap_or("the configuration is not usable").to_owned();
         let is_about =
             |name: &str| detail.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == name);
-        let entry = self.entries.iter().find(|(name, _)| is_about(name)).map(|(_, entry)| entry);
+        let below = self.below.iter().map(|(name, entry)| (*name, entry));
+        let entry = self.entries().chain(below).find(|(name, _)| is_about(name)).map(|(_, entry)| entry);
         let place = entry.or(self.url()).unwrap_or(&self.chosen);
         place.refuse(&detail).with_source(error)
     }

@@ -1,11 +1,13 @@
 #![doc = include_str!("../docs.md")]
 
+mod chosen;
 mod codec;
 mod configuration;
 mod cookie;
 mod dancer;
 mod de;
 mod duration;
+mod engine;
 mod engines;
 mod entry;
 mod fault;
@@ -23,6 +25,7 @@ mod opener;
 mod place;
 mod places;
 mod reader;
+mod resolve;
 mod settings;
 mod toml;
 mod unconfigured;

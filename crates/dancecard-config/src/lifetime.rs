@@ -82,6 +82,7 @@ fn limits(reader: &Reader<'_>) -> Result<(Limit, Limit)> {
     let cookie = reader.in_section("cookie_duration").map(Limit::read).transpose()?;
     let expires = flat_expires(reader)?;
     let record = reader.in_section("session_duration").or_else(|| redis_expire(reader));
+    let record = record.or_else(|| sealed(reader).filter(|_| cookie.is_none()));
     let record = record.map(Limit::read).transpose()?;
     let idle = match (reader.own("session.idle"), record) {
         (Some(entry), _) => Limit::read(entry)?,
@@ -124,6 +125,11 @@ fn flat_expires(reader: &Reader<'_>) -> Result<Option<Limit>> {
 
 fn redis_expire(reader: &Reader<'_>) -> Option<Entry> {
     reader.own("redis_session.expire").filter(|_| reader.is_engine("redis"))
+}
+
+/// How long what Dancer 2's Cookie sealed is good, from each response that has it: where nothing says how long the cookie is.
+fn sealed(reader: &Reader<'_>) -> Option<Entry> {
+    reader.in_section("default_duration").filter(|_| reader.is_engine("cookie"))
 }
 
 fn too_long(idle: &Limit, absolute: &Limit) -> dancecard_core::Error {

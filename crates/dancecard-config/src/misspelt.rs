@@ -1,8 +1,11 @@
-//! Variables whose names are nearly those of settings: somebody meant them, and nobody would read them.
+//! Variables and keys whose names are nearly those of settings: somebody meant them, and nobody would read them.
 
-use dancecard_core::Result;
+use dancecard_core::{Result, slips};
 
+use crate::entry::Entry;
 use crate::fault::fault;
+use crate::merged::Merged;
+use crate::node::join;
 use crate::{cookie, dancer, settings, variables};
 
 const SECTIONS: [&str; 2] = ["session", "engines"];
@@ -23,6 +26,48 @@ pub(crate) fn check(prefix: &str, rest: &str, is_in_file: impl Fn(&[String]) -> 
         "{prefix}{rest}: there is no such setting; did you mean `{prefix}{meant}`? A key of the application's own that is \
          called like one of a session's has to be in the file too"
     )))
+}
+
+/// Refuses keys of the files that are one slip away from one of ours, or differ from it in case and separators only: at the top,
+/// where everything else is the application's, and beside the section of engines. Two slips are another word.
+///
+/// # Errors
+/// With the key that was probably meant.
+pub(crate) fn check_keys(merged: &Merged) -> Result<()> {
+    let top: Vec<String> = SECTIONS.map(str::to_owned).into_iter().chain(dancer::flat()).collect();
+    let in_engines = ["session".to_owned()];
+    let entries = merged.within("").into_iter().filter(|entry| !is_a_word(merged, entry));
+    entries.chain(merged.within("engines")).try_for_each(|entry| {
+        let known: &[String] = if entry.path.contains('.') { &in_engines } else { &top };
+        nearly(&entry, known)
+    })
+}
+
+fn nearly(entry: &Entry, known: &[String]) -> Result<()> {
+    let name = entry.name();
+    let meant = known.iter().find(|known| is_nearly(name, known));
+    match meant.filter(|_| !known.iter().any(|known| known == name)) {
+        Some(meant) => Err(entry.refuse(&format!(
+            "there is no such key; did you mean `{meant}`? A key of the application's own needs a name that is less like it"
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn is_nearly(name: &str, known: &str) -> bool {
+    let letters = |text: &str| text.replace(['_', '-'], "").to_ascii_lowercase();
+    let is_near = name.len().abs_diff(known.len()) <= 4;
+    is_near && (slips(name, known) == 1 || letters(name) == letters(known))
+}
+
+/// `sessions` and `engine` are words that an application is likely to use, unless there is in them what belongs into ours.
+fn is_a_word(merged: &Merged, entry: &Entry) -> bool {
+    let inner = |key: &str| merged.get(&join(&entry.path, key)).is_some();
+    match entry.name() {
+        "sessions" => !inner("engine"),
+        "engine" => !inner("session"),
+        _ => false,
+    }
 }
 
 /// The path of the setting that a path nearly is.
@@ -68,7 +113,16 @@ fn begun(top: &str, path: &[String]) -> Option<Vec<String>> {
 fn closest(path: &[String]) -> Option<(usize, String)> {
     let name = flat(path);
     let known = settings::paths().chain(cookie::paths()).chain(dancer::flat());
-    known.map(|known| (slips(&name, &flat(&owned(&known))), known)).min()
+    known.map(|known| (few(&name, &flat(&owned(&known))), known)).min()
+}
+
+/// Names so unlike in length are not compared: what a variable is called can be long.
+fn few(name: &str, known: &str) -> usize {
+    let lengths = (name.chars().count(), known.chars().count());
+    match lengths.0.abs_diff(lengths.1) > lengths.1 {
+        true => lengths.0.max(lengths.1),
+        false => slips(name, known),
+    }
 }
 
 fn owned(path: &str) -> Vec<String> {
@@ -81,32 +135,11 @@ fn flat(path: &[String]) -> String {
 }
 
 fn is_slip(name: &str, known: &str) -> bool {
-    slips(name, known) <= allowed(name)
+    few(name, known) <= allowed(name)
 }
 
 fn allowed(name: &str) -> usize {
     1 + name.chars().count() / CHARACTERS_PER_SLIP
-}
-
-/// How many characters were forgotten, added, mistaken, or exchanged with the next one.
-fn slips(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    // Names so unlike in length are not compared: what a variable is called can be long.
-    if a.len().abs_diff(b.len()) > b.len() {
-        return a.len().max(b.len());
-    }
-    let mut rows = vec![(0..=b.len()).collect::<Vec<_>>()];
-    for i in 1..=a.len() {
-        let mut row = vec![i];
-        for j in 1..=b.len() {
-            let changed = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            let best = changed.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
-            let is_swap = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
-            row.push(if is_swap { best.min(rows[i - 2][j - 2] + 1) } else { best });
-        }
-        rows.push(row);
-    }
-    rows[a.len()][b.len()]
 }
 
 #[cfg(test)]
@@ -146,6 +179,28 @@ mod tests {
     }
 
     #[test]
+    fn a_key_is_nearly_another_after_one_slip() {
+        for (name, known) in [
+            ("sesion", "session"),
+            ("Session", "session"),
+            ("session-name", "session_name"),
+            ("sessionName", "session_name"),
+            ("memcached_server", "memcached_servers"),
+            ("kiokudb_backed", "kiokudb_backend"),
+        ] {
+            assert!(is_nearly(name, known), "{name}");
+        }
+        for (name, known) in [
+            ("session_id", "session_dir"),
+            ("session_age", "session_name"),
+            ("mission", "session"),
+            ("version", "session"),
+        ] {
+            assert!(!is_nearly(name, known), "{name}");
+        }
+    }
+
+    #[test]
     fn settings_and_what_is_like_none_are_left_alone() {
         for variable in [
             "SESSION",
@@ -166,20 +221,6 @@ mod tests {
             "WHO",
         ] {
             assert_eq!(meant_by(variable), None, "{variable}");
-        }
-    }
-
-    #[test]
-    fn slips_are_counted() {
-        for (a, b, count) in [
-            ("", "", 0),
-            ("ab", "ba", 1),
-            ("abc", "ac", 1),
-            ("abc", "abxc", 1),
-            ("abc", "axc", 1),
-            ("x", "", 1),
-        ] {
-            assert_eq!((slips(a, b), slips(b, a)), (count, count), "{a} {b}");
         }
     }
 }

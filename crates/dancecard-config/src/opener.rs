@@ -21,11 +21,13 @@ pub(crate) trait Opener: Send + Sync {
     fn defaults(&self) -> BTreeMap<String, Value>;
     /// What holds.
     fn values(&self, given: &Given) -> Result<BTreeMap<String, Value>>;
-    /// An engine. Does no I/O.
-    fn open(&self, given: &Given) -> Result<SharedStore>;
+    /// Refuses values of another type than the engine takes.
+    fn check_types(&self, given: &Given) -> Result<()>;
+    /// An engine, over another one perhaps. Does no I/O.
+    fn open(&self, given: &Given, below: Option<SharedStore>) -> Result<SharedStore>;
 }
 
-pub(crate) type Open<C> = Arc<dyn Fn(C) -> Result<SharedStore> + Send + Sync>;
+pub(crate) type Open<C> = Arc<dyn Fn(C, Option<SharedStore>) -> Result<SharedStore> + Send + Sync>;
 
 /// An opener of what is set up by `C`.
 pub(crate) struct Typed<C> {
@@ -66,8 +68,16 @@ impl<C: Serialize + DeserializeOwned + Default> Opener for Typed<C> {
         self.read(given).map(|config| written(&config))
     }
 
-    fn open(&self, given: &Given) -> Result<SharedStore> {
-        (self.open)(self.read(given)?).map_err(|error| given.blame(error))
+    /// What is missing may yet be said elsewhere.
+    fn check_types(&self, given: &Given) -> Result<()> {
+        match C::deserialize(given.table().into_deserializer()) {
+            Err(wrong) if !wrong.is_missing => Err(given.refuse(&wrong)),
+            _ => Ok(()),
+        }
+    }
+
+    fn open(&self, given: &Given, below: Option<SharedStore>) -> Result<SharedStore> {
+        (self.open)(self.read(given)?, below).map_err(|error| given.blame(error))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use dancecard_core::Result;
 
-use crate::engines::Chosen;
+use crate::chosen::Chosen;
 use crate::entry::Entry;
 use crate::fault::unknown;
 use crate::line::Line;

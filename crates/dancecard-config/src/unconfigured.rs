@@ -38,6 +38,10 @@ impl Store for Unconfigured {
             .with_principal_index(Support::Native)
     }
 
+    fn is_usable(&self) -> bool {
+        false
+    }
+
     async fn load(&self, _: &RecordKey) -> Result<Option<Versioned>> {
         self.refuse("load")
     }

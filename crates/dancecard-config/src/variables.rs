@@ -13,7 +13,7 @@ pub(crate) const LEVELS: &str = "__";
 /// Reads those that begin with the prefix. The text of a value stays as it is.
 ///
 /// # Errors
-/// For a name with an empty level, and for one that stands for a value and a table at once.
+/// For a name with an empty level, for one that stands for a value and a table at once, and for two that stand for the same.
 pub(crate) fn read<'a>(prefix: &str, all: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Node> {
     let mut own: Vec<_> =
         all.filter_map(|(name, value)| Some((name, name.strip_prefix(prefix)?, value))).collect();
@@ -41,7 +41,11 @@ fn put(node: &mut Node, variable: &str, path: &[String], value: &str) -> Result<
     let [key, rest @ ..] = path else { return Ok(()) };
     let place = Place::Variable(variable.to_owned());
     let entries = node.entries_mut().ok_or_else(quarrel)?;
+    let there = entries.iter().find(|(name, _)| name == key).map(|(_, node)| node);
     if rest.is_empty() {
+        if let Some(other) = there {
+            return Err(twice(variable, other));
+        }
         let kind = Kind::Scalar(ValueKind::String(value.to_owned()));
         entries.push((key.clone(), Node { place, kind }));
         return Ok(());
@@ -51,6 +55,12 @@ fn put(node: &mut Node, variable: &str, path: &[String], value: &str) -> Result<
         entries.len() - 1
     });
     put(&mut entries[index].1, variable, rest, value)
+}
+
+/// Nobody can tell which of the two was meant.
+fn twice(variable: &str, other: &Node) -> dancecard_core::Error {
+    let other = &other.place;
+    fault(format!("{variable}: says what the variable {other} says, or is within; take one of them away"))
 }
 
 #[cfg(test)]
@@ -91,6 +101,9 @@ mod tests {
             &[("APP_SESSION__", "secret")][..],
             &[("APP___IDLE", "secret")],
             &[("APP_A", "secret"), ("APP_A__B", "x")],
+            &[("APP_A__B", "secret"), ("APP_a", "x")],
+            &[("APP_A", "secret"), ("APP_a", "x")],
+            &[("APP_SESSION", "secret"), ("APP_SESSION__ENGINE", "x")],
         ] {
             let error = paths(all).unwrap_err().to_string();
             assert!(error.contains("APP_") && !error.contains("secret"), "{error}");

@@ -49,7 +49,7 @@ pub use plan::{Facts, Intent, Plan, Presence, plan};
 pub use policy::{AtLimit, ConflictPolicy, FailurePolicy, Lifetime, Policy};
 pub use record::{CodecTag, Entry, Meta, Principal, Record, Stored, Version, Versioned};
 pub use session::{LiveSession, Loaded, Session, Status, Typed};
-pub use settings::{EngineUrl, Setting, nearest, percent_decode};
+pub use settings::{EngineUrl, Setting, nearest, percent_decode, slips};
 pub use store::{
     BoxStream, Capabilities, Carried, ClientSide, Immediate, ListQuery, Parcel, Sealed, SharedStore, Store,
     Support, WriteMode,

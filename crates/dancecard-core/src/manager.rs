@@ -61,6 +61,8 @@ pub struct SessionManager(Arc<Inner>);
 struct Inner {
     store: SharedStore,
     capabilities: Capabilities,
+    /// See [`Store::is_usable`].
+    is_usable: bool,
     policy: Policy,
     /// The writer first. The tags are beside them since every read looks for one.
     codecs: Vec<(CodecTag, Arc<dyn Codec>)>,
@@ -134,10 +136,11 @@ pub enum Outcome {
 impl SessionManager {
     /// A manager of the sessions in an engine, with the default policy.
     pub fn new(store: impl Store) -> Self {
-        let capabilities = store.capabilities();
+        let (capabilities, is_usable) = (store.capabilities(), store.is_usable());
         Self(Arc::new(Inner {
             store: SharedStore::new(store),
             capabilities,
+            is_usable,
             policy: Policy::default(),
             codecs: vec![(CodecTag::JSON, Arc::new(JsonCodec))],
             clock: Arc::new(SystemClock),
@@ -218,7 +221,8 @@ impl SessionManager {
     /// name. Those beyond the fourth are ignored.
     pub fn open<'a>(&self, tokens: impl IntoIterator<Item = &'a [u8]>) -> Session {
         let tokens = Tokens::read(tokens);
-        let place = if tokens.is_empty() { Place::NoToken } else { Place::Unloaded };
+        let is_known = tokens.is_empty() && self.0.is_usable;
+        let place = if is_known { Place::NoToken } else { Place::Unloaded };
         Session::new(self.clone(), tokens, place)
     }
 

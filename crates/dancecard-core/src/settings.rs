@@ -175,34 +175,45 @@ pub fn percent_decode(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// The known name that a misspelt one was probably meant to be.
+/// The known name that a misspelt one was probably meant to be. In a name of fewer than six characters, one slip is all that is
+/// made up for: two would make nearly any word of it.
 ///
 /// ```
 /// use dancecard_core::nearest;
 ///
 /// assert_eq!(nearest("perfix", &["prefix", "password"]), Some("prefix"));
 /// assert_eq!(nearest("colour", &["prefix", "password"]), None);
+/// assert_eq!(nearest("age", &["name", "idle"]), None);
 /// ```
 pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
-    let far = 1 + name.chars().count() / 3;
-    let near = known.iter().map(|other| (distance(name, other), *other)).min();
-    near.filter(|(distance, _)| *distance <= far).map(|(_, other)| other)
+    let length = name.chars().count();
+    let far = if length < 6 { 1 } else { 1 + length / 3 };
+    let near = known.iter().map(|other| (slips(name, other), *other)).min();
+    near.filter(|(slips, _)| *slips <= far).map(|(_, other)| other)
 }
 
-/// How many characters must be put in, taken out or changed (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (cell, y) in row.iter_mut().skip(1).zip(b.chars()) {
-            let cost = (diagonal + usize::from(x != y)).min(left + 1).min(*cell + 1);
-            (diagonal, left) = (*cell, cost);
-            *cell = cost;
+/// How many characters were forgotten, added, mistaken, or exchanged with the next one, to make one name of the other.
+///
+/// ```
+/// use dancecard_core::slips;
+///
+/// assert_eq!(slips("idel", "idle"), 1);
+/// assert_eq!(slips("kitten", "sitting"), 3);
+/// ```
+pub fn slips(name: &str, other: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (name.chars().collect(), other.chars().collect());
+    let mut before = Vec::new();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut next = Vec::with_capacity(row.len());
+        next.push(i + 1);
+        for (j, y) in b.iter().enumerate() {
+            let changed = row[j] + usize::from(x != y);
+            let best = changed.min(row[j + 1] + 1).min(next[j] + 1);
+            let is_swap = i > 0 && j > 0 && a[i - 1] == *y && b[j - 1] == *x;
+            next.push(if is_swap { best.min(before[j - 1] + 1) } else { best });
         }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
+        before = std::mem::replace(&mut row, next);
     }
     row.last().copied().unwrap_or_default()
 }
@@ -236,12 +247,23 @@ mod tests {
         assert_eq!(near("timeout"), Some("timeout_ms"));
         assert_eq!(near("perfix"), Some("prefix"));
         assert_eq!(near("colour"), None);
+        assert_eq!((nearest("age", &["name"]), nearest("nam", &["name"])), (None, Some("name")));
     }
 
     #[test]
-    fn distances_are_symmetric_and_counted_in_characters() {
-        for (a, b, expected) in [("", "", 0), ("ab", "", 2), ("kitten", "sitting", 3), ("ä", "a", 1)] {
-            assert_eq!((distance(a, b), distance(b, a)), (expected, expected), "{a} {b}");
+    fn slips_are_symmetric_and_counted_in_characters() {
+        let cases = [
+            ("", "", 0),
+            ("ab", "", 2),
+            ("kitten", "sitting", 3),
+            ("ä", "a", 1),
+            ("ab", "ba", 1),
+            ("xaby", "xbay", 1),
+            ("abc", "abxc", 1),
+            ("abc", "axc", 1),
+        ];
+        for (a, b, expected) in cases {
+            assert_eq!((slips(a, b), slips(b, a)), (expected, expected), "{a} {b}");
         }
     }
 

@@ -13,9 +13,12 @@ use crate::record::{Entry, Meta, Principal, Record, Version, Versioned};
 
 mod carried;
 mod erased;
+mod once;
 
 pub use carried::{Carried, ClientSide, Parcel, Sealed};
 pub use erased::SharedStore;
+
+use once::Once;
 
 /// A stream in a box, as [`Store::list`] returns it.
 pub type BoxStream<'a, T> = Pin<Box<dyn Stream<Item = T> + Send + 'a>>;
@@ -162,6 +165,13 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// The same engine for records that travel with the client, if it is such a one. Wrappers need not pass it on.
     fn client_side(&self) -> Option<&dyn ClientSide> {
         None
+    }
+
+    /// Whether there is an engine at all. `false` is for what stands where none was chosen: then the session of a visitor
+    /// without a token is asked for as well when it is first used, rather than begun empty, so that the error of `load` says what
+    /// is missing.
+    fn is_usable(&self) -> bool {
+        true
     }
 
     /// The error of an operation that this engine does not have.
@@ -380,19 +390,5 @@ impl ListQuery {
     /// Whether a record with these facts is asked for.
     pub fn matches(&self, meta: &Meta) -> bool {
         self.principal.is_none() || self.principal.as_ref() == meta.principal()
-    }
-}
-
-/// A stream of one item.
-struct Once<T>(Option<T>);
-
-impl<T: Unpin> Stream for Once<T> {
-    type Item = T;
-
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Self::Item>> {
-        std::task::Poll::Ready(self.0.take())
     }
 }

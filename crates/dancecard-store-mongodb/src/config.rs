@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use dancecard_core::{Error, ErrorKind, Result, Setting};
 use mongodb::options::ConnectionString;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::concern::{ReadConcern, WriteConcern};
 use crate::error;
@@ -20,7 +20,7 @@ const LONGEST_NAME: usize = 120;
 
 /// How an engine is set up. Every setting has a default, so that `Config::default()` works as it is.
 ///
-/// `Debug` leaves out user, password and options of the connection string; serialization leaves it out as a whole.
+/// `Debug` and serialization leave out user, password and options of the connection string.
 ///
 /// ```
 /// use dancecard_store_mongodb::{Config, WriteConcern};
@@ -36,7 +36,7 @@ const LONGEST_NAME: usize = 120;
 pub struct Config {
     /// Where the servers are, as a connection string of MongoDB, with its options. Default
     /// `mongodb://127.0.0.1:27017`.
-    #[serde(skip_serializing)]
+    #[serde(serialize_with = "masked")]
     pub uri: String,
     /// The database. Default `dancecard`.
     pub database: String,
@@ -63,6 +63,10 @@ pub struct Config {
     pub expiry_slack_ms: u64,
     /// The largest payload that is accepted, in bytes, at most 16,700,000. Default 16,000,000.
     pub max_payload: usize,
+}
+
+fn masked<S: Serializer>(uri: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&uri::masked(uri))
 }
 
 impl Default for Config {

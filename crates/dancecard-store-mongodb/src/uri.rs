@@ -68,7 +68,9 @@ pub(crate) fn read(url: &str, config: &mut Config) -> Result<()> {
             config.set(&setting).map_err(|error| hinted(&setting, error))?;
         }
     }
-    config.uri = without_settings(url);
+    // The driver takes the scheme in small letters only.
+    let rest = url.split_once(':').map_or("", |(_, rest)| rest);
+    config.uri = without_settings(&format!("{}:{rest}", parsed.scheme()));
     Ok(())
 }
 

@@ -141,12 +141,3 @@ fn what_they_let_through_is_refused() {
         assert!(fault(text).starts_with(expected), "{}", fault(text));
     }
 }
-
-#[test]
-fn keys_of_the_application_are_left_alone() {
-    for text in
-        ["session_banner: x\n", "sessions: 3\n", "engines: { template: { x: 1 } }\n", "logger: { a: [1] }\n"]
-    {
-        assert!(load(text).is_ok(), "{text}");
-    }
-}

@@ -102,7 +102,7 @@ fn what_can_not_be_chosen_is_explained() {
         ),
         (
             "session: something-else\n".to_owned(),
-            "config.yml:1: session.engine: there is no such engine; there are `memory`, `toy`, `redis`, `doll`, `postgres`",
+            "config.yml:1: session.engine: there is no such engine; there are `memory`, `toy`, `redis`, `doll`, `stage`, `postgres`",
         ),
         ("session: ''\n".to_owned(), "config.yml:1: session.engine: there is no such engine"),
         ("session: [toy]\n".to_owned(), "config.yml:1: session: must be"),

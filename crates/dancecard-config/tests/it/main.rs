@@ -8,8 +8,10 @@ mod faults;
 mod files;
 mod hostile;
 mod layout;
+mod over;
 #[cfg(feature = "codec")]
 mod plain;
 mod printed;
+mod sections;
 mod toy;
 mod used;

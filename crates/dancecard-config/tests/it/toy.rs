@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use dancecard_config::{Config, Engines, Loader};
-use dancecard_core::{EngineUrl, Error, ErrorKind, MemoryStore, Result, Setting, SharedStore};
+use dancecard_core::{EngineUrl, Error, ErrorKind, MemoryStore, PrefixedStore, Result, Setting, SharedStore};
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
@@ -107,6 +107,33 @@ impl Toy {
     }
 }
 
+/// What is over another engine.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Stage {
+    name: String,
+}
+
+impl Default for Stage {
+    fn default() -> Self {
+        Self { name: "stage".into() }
+    }
+}
+
+impl Stage {
+    fn from_url(url: &str) -> Result<Self> {
+        let url = EngineUrl::parse("stage", url)?;
+        let mut stage = Self::default();
+        for setting in url.settings() {
+            match setting.name() {
+                "name" => stage.name = setting.text().into(),
+                _ => return Err(setting.unknown(&["name"])),
+            }
+        }
+        Ok(stage)
+    }
+}
+
 pub(crate) fn engines() -> Engines {
     let mut engines = Engines::new();
     engines
@@ -114,11 +141,17 @@ pub(crate) fn engines() -> Engines {
         .with_url(&["toy", "toys"], Toy::from_url)
         .with_foreign(&["toy_server"], |given| given.rename("toy_server", "nodes"));
     engines.register("redis", &[], Toy::open);
-    engines.stand_for("doll", &[], &["doll_size"], |given| {
+    engines.stand_for("doll", &["toy"], &["doll_size"], |given| {
         let size = given.take("doll_size").ok_or_else(|| given.chosen().refuse("needs `doll_size`"))?;
         given.put_text("prefix", format!("doll-{}:", size.number::<u32>()?), &size)?;
         Ok("toy")
     });
+    engines
+        .register_over("stage", &[], "floor", |stage: Stage, floor| {
+            let floor = floor.unwrap_or_else(|| SharedStore::new(MemoryStore::new()));
+            Ok(SharedStore::new(PrefixedStore::new(floor, &stage.name)?))
+        })
+        .with_url(&["stage"], Stage::from_url);
     engines.missing("postgres", &["pg", "postgresql"], "postgres");
     engines
 }

@@ -23,11 +23,24 @@ async fn without_an_engine_opening_works_and_using_says_what_to_write() {
         let manager = load(text).unwrap().manager().unwrap();
         let session = manager.open([]);
         assert_eq!(manager.commit(&session).await.unwrap().outcome, Outcome::Unchanged);
+        let said = |error: dancecard_core::Error| {
+            assert_eq!(error.kind(), ErrorKind::Config);
+            assert!(error.to_string().contains("write `session: memory`"), "{error}");
+        };
         let session = manager.open([]);
         session.set("a", 1).unwrap();
-        let error = manager.commit(&session).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Config);
-        assert!(error.to_string().contains("write `session: memory`"), "{error}");
+        said(manager.commit(&session).await.unwrap_err());
+        let token = [b'A'; 43];
+        for tokens in [&[][..], &[&token[..]], &[&b"no token"[..]]] {
+            let session = || manager.open(tokens.iter().copied());
+            said(session().get::<u32>("a").await.unwrap_err());
+            said(session().keys().await.unwrap_err());
+            said(session().principal().await.unwrap_err());
+            said(session().load().await.map(drop).unwrap_err());
+            let ended = session();
+            ended.destroy().unwrap();
+            said(manager.commit(&ended).await.unwrap_err());
+        }
         let listed = futures_util::StreamExt::next(&mut manager.list(dancecard_core::ListQuery::all())).await;
         assert_eq!(listed.unwrap().unwrap_err().kind(), ErrorKind::Config);
     }

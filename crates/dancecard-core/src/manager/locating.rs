@@ -23,6 +23,10 @@ impl SessionManager {
                 .await
                 .map(|found| if let Place::Absent = found { Place::Gone } else { found });
         }
+        if !self.0.is_usable {
+            // Whatever the client sent: it is to be said that there is no engine.
+            return self.locate_key(&RecordKey::new(&[0; 32])).await;
+        }
         (0..tokens.refused()).for_each(|_| self.tell(EventKind::Malformed, None));
         let mut place = Place::Absent;
         for token in tokens.candidates() {

@@ -55,6 +55,7 @@ trait ErasedStore: fmt::Debug + Send + Sync {
     fn health(&self) -> BoxFuture<'_, Result<()>>;
     fn immediate(&self) -> Option<&dyn Immediate>;
     fn client_side(&self) -> Option<&dyn ClientSide>;
+    fn is_usable(&self) -> bool;
     fn unsupported(&self, operation: &'static str) -> Error;
 }
 
@@ -119,6 +120,10 @@ impl<S: Store> ErasedStore for S {
 
     fn client_side(&self) -> Option<&dyn ClientSide> {
         Store::client_side(self)
+    }
+
+    fn is_usable(&self) -> bool {
+        Store::is_usable(self)
     }
 
     fn unsupported(&self, operation: &'static str) -> Error {
@@ -186,6 +191,10 @@ impl Store for SharedStore {
 
     fn client_side(&self) -> Option<&dyn ClientSide> {
         self.0.client_side()
+    }
+
+    fn is_usable(&self) -> bool {
+        self.0.is_usable()
     }
 
     fn unsupported(&self, operation: &'static str) -> Error {

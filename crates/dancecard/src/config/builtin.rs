@@ -95,10 +95,10 @@ fn sealed(engines: &mut Engines) {
 
 /// What Dancer calls engines that have another name here.
 fn names_for_others(engines: &mut Engines) {
-    engines.stand_for("yaml", &[], dancer::FILE, dancer::yaml);
-    engines.stand_for("json", &[], dancer::FILE, dancer::json);
-    engines.stand_for("dbi", &[], dsn::KEYS, dsn::engine);
-    engines.stand_for("kiokudb", &[], dancer::KIOKUDB, dancer::kiokudb);
+    engines.stand_for("yaml", &["file"], dancer::FILE, dancer::yaml);
+    engines.stand_for("json", &["file"], dancer::FILE, dancer::json);
+    engines.stand_for("dbi", dsn::ENGINES, dsn::KEYS, dsn::engine);
+    engines.stand_for("kiokudb", dancer::KIOKUDB_ENGINES, dancer::KIOKUDB, dancer::kiokudb);
 }
 
 const MEMCACHE: &[&str] = &["memcache"];

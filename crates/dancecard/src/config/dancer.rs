@@ -4,6 +4,8 @@ use dancecard_config::{Entry, Given};
 use dancecard_core::Result;
 
 pub(super) const FILE: &[&str] = &["session_dir"];
+/// The engines that KiokuDB's backends are here.
+pub(super) const KIOKUDB_ENGINES: &[&str] = &["memory", "file", "sqlite", "postgres", "mysql", "object"];
 pub(super) const KIOKUDB: &[&str] = &["kiokudb_backend", "kiokudb_backend_opts"];
 #[cfg(feature = "memcached")]
 pub(super) const MEMCACHED: &[&str] = &["memcached_servers", "fatal_cluster_unreachable"];
@@ -21,8 +23,14 @@ pub(super) const REDIS: &[&str] = &[
 
 /// `session_dir`, in the section or at the top.
 pub(super) fn file(given: &mut Given) -> Result<()> {
-    match given.take("session_dir").or_else(|| given.flat("session_dir")) {
-        Some(folder) if given.get("path").is_none() => given.put("path", folder),
+    given.rename("session_dir", "path")?;
+    unless_said(given, "session_dir", "path")
+}
+
+/// A key at the top, unless the section or a URL says the same.
+fn unless_said(given: &mut Given, flat: &str, ours: &str) -> Result<()> {
+    match given.flat(flat) {
+        Some(entry) if given.get(ours).is_none() && given.is_by_name() => given.put(ours, entry),
         _ => Ok(()),
     }
 }
@@ -46,12 +54,8 @@ fn in_format(given: &mut Given, format: &str) -> Result<&'static str> {
 pub(super) fn memcached(given: &mut Given) -> Result<()> {
     // Ours always says so when it can't reach a server.
     given.take("fatal_cluster_unreachable");
-    match given.take("memcached_servers").or_else(|| given.flat("memcached_servers")) {
-        Some(servers) if given.get("servers").is_none() && given.is_by_name() => {
-            given.put("servers", servers)
-        }
-        _ => Ok(()),
-    }
+    given.rename("memcached_servers", "servers")?;
+    unless_said(given, "memcached_servers", "servers")
 }
 
 /// Dancer 2's keys, in the section; and Dancer 1's table `redis_session`, whose `expire` is an idle limit.
@@ -100,9 +104,9 @@ pub(super) fn kiokudb(given: &mut Given) -> Result<&'static str> {
         return Ok(if cfg!(feature = "object") { "object" } else { "memory" });
     };
     let name = backend.text()?;
-    let name = name.trim_start_matches("KiokuDB::Backend::");
+    let name = name.strip_prefix("KiokuDB::Backend::").unwrap_or(&name);
     match name.to_ascii_lowercase().as_str() {
-        "hash" | "memory" => Ok("memory"),
+        "hash" | "memory" => memory(&options),
         "dbi" => dbi(given, options),
         "files" => files(given, options),
         _ => object(given, &backend, name, options),
@@ -115,12 +119,31 @@ fn options(given: &mut Given) -> Result<Vec<Entry>> {
     if in_section.is_empty() { given.flat_table("kiokudb_backend_opts") } else { Ok(in_section) }
 }
 
+/// Nothing of it was ever kept, so that it does not matter in which form.
+fn memory(options: &[Entry]) -> Result<&'static str> {
+    match options.iter().find(|entry| !["create", "serializer"].contains(&entry.name())) {
+        Some(entry) => Err(entry.refuse("has no counterpart in the engine `memory`; remove it")),
+        None => Ok("memory"),
+    }
+}
+
 fn dbi(given: &mut Given, options: Vec<Entry>) -> Result<&'static str> {
-    options.into_iter().filter(|entry| entry.name() != "create").try_for_each(|entry| {
-        let name = entry.name().to_owned();
-        given.put(&name, entry)
+    options.into_iter().try_for_each(|entry| match entry.name() {
+        "serializer" => json_alone(&entry),
+        name => given.put(&name.to_owned(), entry),
     })?;
     super::dsn::engine(given)
+}
+
+/// What it writes by default, and what we do.
+fn json_alone(entry: &Entry) -> Result<()> {
+    match entry.text()?.eq_ignore_ascii_case("json") {
+        true => Ok(()),
+        false => {
+            Err(entry
+                .refuse("is `session.serializer` here, one of json, yaml and messagepack: set that instead"))
+        }
+    }
 }
 
 fn files(given: &mut Given, options: Vec<Entry>) -> Result<&'static str> {
@@ -128,12 +151,21 @@ fn files(given: &mut Given, options: Vec<Entry>) -> Result<&'static str> {
         match entry.name() {
             "dir" => given.put("path", entry)?,
             "create" => given.put("create", entry)?,
+            "serializer" => given.put_text("format", format(&entry)?, &entry)?,
             // How its own files were laid out, which ours are not.
-            "trie" | "trie_nibbles" | "trie_levels" | "serializer" | "global_lock" => {}
+            "trie" | "trie_nibbles" | "trie_levels" | "global_lock" => {}
             _ => return Err(entry.refuse("has no counterpart in the engine `file`; remove it")),
         }
     }
     Ok("file")
+}
+
+fn format(serializer: &Entry) -> Result<String> {
+    let name = serializer.text()?.to_ascii_lowercase();
+    match name.as_str() {
+        "json" | "yaml" => Ok(name),
+        _ => Err(serializer.refuse("is the form of the files: json, yaml, or none, which is json here")),
+    }
 }
 
 fn object(given: &mut Given, backend: &Entry, name: &str, options: Vec<Entry>) -> Result<&'static str> {
@@ -153,18 +185,18 @@ pub(super) fn mongodb(given: &mut Given) -> Result<()> {
     given.rename("database_name", "database")?;
     given.rename("collection_name", "collection")?;
     given.take("client_options");
-    let options = given.table_in_section("client_options")?.into_iter();
-    options.chain(given.flat("mongodb_host")).try_for_each(|entry| mongodb_client(given, entry))?;
+    let options = given.table_in_section("client_options")?;
+    options.into_iter().try_for_each(|entry| mongodb_client(given, entry))?;
+    if let Some(host) =
+        given.flat("mongodb_host").filter(|_| given.is_by_name() && given.get("uri").is_none())
+    {
+        put_host(given, &host)?;
+    }
     if given.is_by_name() {
         mongodb_1(given)?;
     }
-    for (theirs, ours) in [("mongodb_session_db", "database"), ("mongodb_session_coll", "collection")] {
-        match given.flat(theirs) {
-            Some(entry) if given.get(ours).is_none() && given.is_by_name() => given.put(ours, entry)?,
-            _ => {}
-        }
-    }
-    Ok(())
+    unless_said(given, "mongodb_session_db", "database")?;
+    unless_said(given, "mongodb_session_coll", "collection")
 }
 
 /// What Dancer 1 hands to its client: not passed over, since a password that is left out would be missed at night.
@@ -183,12 +215,14 @@ fn mongodb_1(given: &Given) -> Result<()> {
 #[cfg(feature = "mongodb")]
 fn mongodb_client(given: &mut Given, entry: Entry) -> Result<()> {
     match entry.name() {
-        "host" | "mongodb_host" if given.get("uri").is_none() && given.is_by_name() => {
-            let host = entry.text()?;
-            let uri = if host.contains("://") { host } else { format!("mongodb://{host}") };
-            given.put_text("uri", uri, &entry)
-        }
-        "host" | "mongodb_host" => Ok(()),
+        "host" => put_host(given, &entry),
         _ => Err(entry.refuse("has no counterpart: put it into `uri`, MongoDB's connection string")),
     }
+}
+
+#[cfg(feature = "mongodb")]
+fn put_host(given: &mut Given, entry: &Entry) -> Result<()> {
+    let host = entry.text()?;
+    let uri = if host.contains("://") { host } else { format!("mongodb://{host}") };
+    given.put_text("uri", uri, entry)
 }

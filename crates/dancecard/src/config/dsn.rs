@@ -3,8 +3,12 @@
 use dancecard_config::{Entry, Given};
 use dancecard_core::Result;
 
+mod parts;
+
 /// Dancer 1's keys in `session_options`, and those of Dancer 2's engine in its section.
 pub(super) const KEYS: &[&str] = &["dsn", "user", "password", "table", "dbuser", "dbpass", "dbtable"];
+/// The engines for its drivers.
+pub(super) const ENGINES: &[&str] = &["sqlite", "postgres", "mysql"];
 
 /// The engine that a `dsn` names, with its settings in `given`.
 pub(super) fn engine(given: &mut Given) -> Result<&'static str> {
@@ -26,17 +30,17 @@ fn rename_all(given: &mut Given, names: &[(&str, &str)]) -> Result<()> {
 
 fn by_driver(given: &mut Given, dsn: &Entry, text: &str) -> Result<&'static str> {
     let (driver, rest) =
-        parts(text).ok_or_else(|| dsn.refuse("must look like `dbi:Pg:dbname=app;host=db`"))?;
+        driver(text).ok_or_else(|| dsn.refuse("must look like `dbi:Pg:dbname=app;host=db`"))?;
     match driver.as_str() {
         "sqlite" => sqlite(given, dsn, rest),
-        "pg" => server(given, dsn, rest).map(|()| "postgres"),
-        "mysql" | "mariadb" => server(given, dsn, rest).map(|()| "mysql"),
+        "pg" => server(given, dsn, parts::of_pg(rest)).map(|()| "postgres"),
+        "mysql" | "mariadb" => server(given, dsn, parts::of_mysql(rest)).map(|()| "mysql"),
         _ => Err(dsn.refuse("has a driver without an engine; there are SQLite, Pg, mysql and MariaDB")),
     }
 }
 
 /// The driver in lower case, without its attributes, and what is behind it.
-fn parts(dsn: &str) -> Option<(String, &str)> {
+fn driver(dsn: &str) -> Option<(String, &str)> {
     let (scheme, rest) = dsn.split_once(':')?;
     let (driver, rest) = rest.split_once(':')?;
     let driver = driver.split('(').next().unwrap_or_default();
@@ -48,34 +52,21 @@ fn sqlite(given: &mut Given, dsn: &Entry, rest: &str) -> Result<&'static str> {
     ["user", "password", "table"].iter().for_each(|key| drop(given.take(key)));
     let mut pairs = rest.split(';').filter_map(|part| part.split_once('='));
     let named = pairs.find(|(name, _)| ["dbname", "database", "db"].contains(name));
-    given.put_text("path", named.map_or(rest, |(_, path)| path), dsn)?;
-    Ok("sqlite")
+    let path = named.map_or(rest, |(_, path)| path);
+    match path {
+        "" | ":memory:" => Err(dsn.refuse("is a database in memory: choose the engine `memory`")),
+        _ if named.is_none() && rest.contains('=') => {
+            Err(dsn.refuse("names no file that is understood: write `dbi:SQLite:dbname=sessions.db`"))
+        }
+        _ => given.put_text("path", path, dsn).map(|()| "sqlite"),
+    }
 }
 
-fn server(given: &mut Given, dsn: &Entry, rest: &str) -> Result<()> {
+fn server(given: &mut Given, dsn: &Entry, parts: Result<Vec<(&'static str, String)>, &str>) -> Result<()> {
     given.rename("user", "username")?;
-    let mut parts = rest.split(';').filter(|part| !part.trim().is_empty());
-    parts.try_for_each(|part| put_part(given, dsn, part))?;
+    let parts = parts.map_err(|sentence| dsn.refuse(sentence))?;
+    parts.into_iter().try_for_each(|(key, value)| given.put_text(key, value, dsn))?;
     ["username", "password"].iter().try_for_each(|key| drop_if_empty(given, key))
-}
-
-/// A name alone is that of the database.
-fn put_part(given: &mut Given, dsn: &Entry, part: &str) -> Result<()> {
-    let (name, value) = part.split_once('=').unwrap_or(("database", part));
-    let unknown = || dsn.refuse("has a part without a counterpart: set the engine's own keys instead");
-    given.put_text(ours(name.trim()).ok_or_else(unknown)?, value.trim(), dsn)
-}
-
-fn ours(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "dbname" | "database" | "db" => "database",
-        "host" | "hostaddr" | "mysql_socket" | "mariadb_socket" => "host",
-        "port" => "port",
-        "user" => "username",
-        "password" => "password",
-        "sslrootcert" => "tls_ca",
-        _ => return None,
-    })
 }
 
 fn drop_if_empty(given: &mut Given, key: &str) -> Result<()> {

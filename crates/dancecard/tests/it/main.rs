@@ -55,6 +55,8 @@ mod enveloped;
 ))]
 mod fuzzed;
 mod hooks;
+#[cfg(feature = "config")]
+mod lacking;
 mod randomness;
 #[cfg(feature = "sqlite")]
 mod rotation;
@@ -115,6 +117,8 @@ fn main() {
         ))]
         fuzzed::trials(),
         hooks::trials(),
+        #[cfg(feature = "config")]
+        lacking::trials(),
         randomness::trials(),
         #[cfg(feature = "sqlite")]
         rotation::trials(),
