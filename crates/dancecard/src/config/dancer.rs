@@ -130,9 +130,15 @@ fn memory(options: &[Entry]) -> Result<&'static str> {
 fn dbi(given: &mut Given, options: Vec<Entry>) -> Result<&'static str> {
     options.into_iter().try_for_each(|entry| match entry.name() {
         "serializer" => json_alone(&entry),
-        name => given.put(&name.to_owned(), entry),
+        _ => put(given, entry),
     })?;
     super::dsn::engine(given)
+}
+
+/// Under its own name.
+pub(super) fn put(given: &mut Given, entry: Entry) -> Result<()> {
+    let name = entry.name().to_owned();
+    given.put(&name, entry)
 }
 
 /// What it writes by default, and what we do.

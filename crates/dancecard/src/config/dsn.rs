@@ -20,8 +20,7 @@ pub(super) fn engine(given: &mut Given) -> Result<&'static str> {
 }
 
 fn unless_there(given: &mut Given, entry: Entry) -> Result<()> {
-    let name = entry.name().to_owned();
-    if given.get(&name).is_some() { Ok(()) } else { given.put(&name, entry) }
+    if given.get(entry.name()).is_some() { Ok(()) } else { super::dancer::put(given, entry) }
 }
 
 fn rename_all(given: &mut Given, names: &[(&str, &str)]) -> Result<()> {
