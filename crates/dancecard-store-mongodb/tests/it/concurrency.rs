@@ -1,16 +1,19 @@
 //! Many at once, on one engine and on several: nothing is lost, nothing is counted twice.
 
-use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use dancecard_core::{ErrorKind, Store, Version, WriteMode};
+use dancecard_core::{Store, Version, WriteMode};
+use dancecard_servers::Mode;
 use dancecard_store_mongodb::MongodbStore;
+use dancecard_testkit::{Clients, Progress, Random, Told};
 
 use crate::fixture::*;
 
 cases! {
     a_hundred_clients_lose_no_update,
     a_hundred_clients_of_a_replica_set_lose_no_update,
+    a_hundred_clients_on_breaking_connections_lose_no_update,
+    a_hundred_clients_of_a_replica_set_on_breaking_connections_lose_no_update,
     of_racing_creates_one_wins,
     of_racing_replaces_one_wins,
     of_racing_transactions_one_wins,
@@ -18,23 +21,9 @@ cases! {
     what_was_acknowledged_is_in_every_later_answer,
 }
 
-/// One update: the version that it was made on, the one that it made, and what was then stored.
-struct Step {
-    from: Version,
-    to: Version,
-    count: u64,
-}
-
-async fn count(store: &MongodbStore, name: usize) -> Step {
-    loop {
-        let found = store.load(&key(name)).await.unwrap().unwrap();
-        let count = 1 + std::str::from_utf8(found.payload()).unwrap().parse::<u64>().unwrap();
-        let update = WriteMode::Update(found.version().clone());
-        match store.write(&key(name), record(count.to_string()), update).await {
-            Ok(to) => return Step { from: found.version().clone(), to, count },
-            Err(error) => assert_eq!(error.kind(), ErrorKind::Conflict, "{error}"),
-        }
-    }
+/// Eight updates of each.
+fn clients() -> Clients {
+    Clients::new().with_writes(8)
 }
 
 async fn a_hundred_clients_lose_no_update(place: Place) {
@@ -45,45 +34,37 @@ async fn a_hundred_clients_of_a_replica_set_lose_no_update(_: Place) {
     lose_no_update(Place::replicated()).await;
 }
 
-/// Five records, a hundred clients of two engines, eight updates each. The history of each record must be one chain:
-/// no two updates were made on the same version, and each version was made once.
 async fn lose_no_update(place: Place) {
-    let stores = [Arc::new(place.open()), Arc::new(place.open())];
-    let mut first = BTreeMap::new();
-    for name in 0..5 {
-        first.insert(name, stores[0].write(&key(name), record("0"), WriteMode::Create).await.unwrap());
-    }
-    let clients: Vec<_> = (0..100)
-        .map(|client| {
-            let store = Arc::clone(&stores[client % 2]);
-            tokio::spawn(async move {
-                let mut steps = Vec::new();
-                for round in 0..8 {
-                    let name = (client + round) % 5;
-                    steps.push((name, count(&store, name).await));
-                }
-                steps
-            })
-        })
-        .collect();
-    let mut history: BTreeMap<usize, Vec<Step>> = BTreeMap::new();
-    for client in clients {
-        for (name, step) in client.await.unwrap() {
-            history.entry(name).or_default().push(step);
+    let nothing = async |_: &Progress| {};
+    let told = clients().run([place.open(), place.open()], nothing).await.unwrap();
+    assert_eq!((told.acknowledged, told.unknown), (800, 0));
+}
+
+async fn a_hundred_clients_on_breaking_connections_lose_no_update(place: Place) {
+    let told = while_connections_break(place).await;
+    assert!(told.acknowledged > 600 && told.unknown > 0, "{told:?}");
+}
+
+/// The server knows a write again that is sent twice.
+async fn a_hundred_clients_of_a_replica_set_on_breaking_connections_lose_no_update(_: Place) {
+    let told = while_connections_break(Place::replicated()).await;
+    assert_eq!((told.acknowledged, told.unknown), (800, 0));
+}
+
+async fn while_connections_break(place: Place) -> Told {
+    let (proxy, config) = place.proxy();
+    let config = config.with_journal(false);
+    let engines = [(); 2].map(|()| MongodbStore::connect(config.clone()).unwrap());
+    let breaking = async |progress: &Progress| {
+        let mut random = Random::new(7);
+        while progress.reach(progress.settled() + 20).await {
+            proxy.set(Mode::cut_by(random.next_u64(), 20_000));
         }
-    }
-    for (name, mut steps) in history {
-        steps.sort_by_key(|step| step.count);
-        let mut present = first[&name].clone();
-        let mut seen = HashSet::from([present.clone()]);
-        for (number, step) in steps.iter().enumerate() {
-            assert_eq!((step.count, &step.from), (number as u64 + 1, &present), "record {name}");
-            assert!(seen.insert(step.to.clone()), "a version twice");
-            present = step.to.clone();
-        }
-        assert_eq!(*stores[0].load(&key(name)).await.unwrap().unwrap().version(), present);
-        assert_eq!(steps.len(), 160);
-    }
+        proxy.set(Mode::Pass);
+    };
+    let told = clients().run(engines, breaking).await.unwrap();
+    println!("{told:?}");
+    told
 }
 
 async fn race<T: Send + 'static, F: Future<Output = T> + Send + 'static>(run: impl Fn(usize) -> F) -> Vec<T> {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use dancecard_core::{ErrorKind, Retry, Store, WriteMode};
 use dancecard_servers::{Running, mongod};
 use dancecard_store_mongodb::MongodbStore;
+use dancecard_testkit::{Clients, Progress};
 use mongodb::bson::doc;
 use tokio::sync::{Mutex, MutexGuard, watch};
 
@@ -14,7 +15,7 @@ use crate::fixture::*;
 cases! {
     what_was_acknowledged_survives_a_kill,
     a_restart_is_waited_for,
-    an_end_while_writing_is_never_a_false_success,
+    a_hundred_clients_lose_nothing_when_the_server_ends,
     a_server_that_hangs_is_given_up_in_time,
     a_runtime_that_ends_takes_only_its_connections,
     a_locked_record_holds_up_no_other,
@@ -107,47 +108,22 @@ async fn a_restart_is_waited_for(_: Place) {
     tokio::join!(waiting, restarting);
 }
 
-/// Counts on one record while the server ends and comes back: what was acknowledged was counted, what was refused
-/// was not, and what is unknown is told as that.
-async fn an_end_while_writing_is_never_a_false_success(_: Place) {
+/// Killed, and ended in order.
+async fn a_hundred_clients_lose_nothing_when_the_server_ends(_: Place) {
     let (server, place) = fragile().await;
-    let store = Arc::new(durable(&place));
-    store.write(&key("counter"), record("0"), WriteMode::Create).await.unwrap();
-    let sure = Arc::new(Tally::new(0));
-    let counting = tokio::spawn(count(Arc::clone(&store), Arc::clone(&sure), 200));
-    for round in 1..=3 {
-        until_counted(&sure, round * 50).await;
-        if round == 2 {
-            server.kill();
-        }
-        tokio::task::block_in_place(|| server.restart().unwrap());
-    }
-    let unknown = counting.await.unwrap();
-    let (sure, counted) = (*sure.borrow(), number(&store).await);
-    println!("{counted} counted, {sure} acknowledged, {unknown} unknown");
-    assert!((sure..=sure + unknown).contains(&counted));
-}
-
-/// Counts until so many are acknowledged, and says how many are unknown.
-pub(crate) async fn count(store: Arc<MongodbStore>, sure: Arc<Tally>, most: u64) -> u64 {
-    let mut unknown = 0;
-    while *sure.borrow() < most {
-        let Ok(Some(found)) = store.load(&key("counter")).await else { continue };
-        let counted: u64 = std::str::from_utf8(found.payload()).unwrap().parse().unwrap();
-        let update = WriteMode::Update(found.version().clone());
-        match store.write(&key("counter"), record((counted + 1).to_string()), update).await {
-            Ok(_) => sure.send_modify(|sure| *sure += 1),
-            Err(error) if error.retry() == Retry::Unknown => unknown += 1,
-            Err(error) => {
-                assert!(error.is_unavailable() || error.is_conflict(), "{error} {}", sources(&error))
+    let engines = [durable(&place), durable(&place)];
+    let ending = async |progress: &Progress| {
+        for round in 1..=3 {
+            assert!(progress.reach(round * 150).await);
+            if round == 2 {
+                server.kill();
             }
+            tokio::task::block_in_place(|| server.restart().unwrap());
         }
-    }
-    unknown
-}
-
-pub(crate) async fn number(store: &MongodbStore) -> u64 {
-    String::from_utf8(payload(store, "counter").await.unwrap()).unwrap().parse().unwrap()
+    };
+    let told = Clients::new().with_writes(8).run(engines, ending).await.unwrap();
+    println!("{told:?}");
+    assert!(told.acknowledged >= 450, "{told:?}");
 }
 
 async fn a_server_that_hangs_is_given_up_in_time(_: Place) {
