@@ -17,6 +17,9 @@
 //! - a request that is dropped half-way leaves the old state or the new one;
 //! - a handle is sealed after its response; calls are bounded; every task comes to its end.
 //!
+//! [`explore_failing`] has calls of the engine fail besides. Then a request may fail, and may have happened or not where
+//! nobody knows; all that is told as done still holds, and what a request did is what it asked for, at most once.
+//!
 //! A broken promise is reported with the line that repeats it:
 //!
 //! ```text
@@ -40,6 +43,7 @@ use std::time::Duration;
 use dancecard_core::{Clock as _, EventKind, ManualClock, SessionManager, SharedStore, Store};
 
 use crate::Random;
+use failing::Failing;
 use history::{Event, History, Key, Seen, seen};
 use model::Model;
 use paced::{Inside, PacedStore, SeenStore, TwoStepStore};
@@ -48,6 +52,7 @@ use scheduler::{Task, give_up_after, run, run_alone};
 use script::{Plan, Scenario};
 use world::{NumberedIds, Tally, World, made_up};
 
+mod failing;
 mod history;
 mod model;
 mod paced;
@@ -76,9 +81,39 @@ pub fn explore_with<S: Store>(
     open: impl Fn() -> S,
     seeds: Range<u64>,
 ) -> Result<Report, Counterexample> {
+    explore_bare(Setting { replacement, fails: false }, open, seeds)
+}
+
+/// Like [`explore_with`], over an engine whose calls fail now and then, at points that the seed decides: with an error that
+/// says that nothing happened, or with one that says that nobody knows, after the call or in its place.
+///
+/// ```
+/// use dancecard_core::{EventKind, MemoryStore};
+/// use dancecard_testkit::interleave::{Counterexample, Replacement, explore_failing};
+///
+/// let report = explore_failing(Replacement::Own, MemoryStore::new, 0..20)?;
+/// assert!(report.events(EventKind::StoreError) > 0);
+/// # Ok::<(), Counterexample>(())
+/// ```
+///
+/// # Errors
+/// The first schedule that broke a promise.
+pub fn explore_failing<S: Store>(
+    replacement: Replacement,
+    open: impl Fn() -> S,
+    seeds: Range<u64>,
+) -> Result<Report, Counterexample> {
+    explore_bare(Setting { replacement, fails: true }, open, seeds)
+}
+
+fn explore_bare<S: Store>(
+    setting: Setting,
+    open: impl Fn() -> S,
+    seeds: Range<u64>,
+) -> Result<Report, Counterexample> {
     let mut report = Report::default();
     for seed in seeds {
-        schedule(&|engine, _, _| engine, replacement, open(), seed, &mut report)?;
+        schedule(&|engine, _, _| engine, setting, open(), seed, &mut report)?;
     }
     Ok(report)
 }
@@ -108,7 +143,7 @@ pub fn explore_through<S: Store, W: Store>(
         let wrap = |engine, history, clock: ManualClock| {
             SharedStore::new(SeenStore::new(wrap(engine, clock.clone()), history, clock))
         };
-        schedule(&wrap, replacement, open(), seed, &mut report)?;
+        schedule(&wrap, Setting { replacement, fails: false }, open(), seed, &mut report)?;
     }
     Ok(report)
 }
@@ -218,14 +253,23 @@ impl std::error::Error for Counterexample {}
 /// The numbers of the tasks that make what a scenario begins with.
 const PRELUDE: usize = 1000;
 
+/// What all schedules of an exploration have in common.
+#[derive(Clone, Copy)]
+struct Setting {
+    replacement: Replacement,
+    /// Whether calls of the engine fail.
+    fails: bool,
+}
+
 /// One schedule with what belongs to it.
 struct Trial<S> {
     seed: u64,
     scenario: Scenario,
     random: Random,
     store: PacedStore<S>,
-    is_one_step: bool,
+    setting: Setting,
     inside: Inside,
+    failing: Failing,
     world: World,
 }
 
@@ -234,12 +278,12 @@ type Wrap<'a> = dyn Fn(SharedStore, History, ManualClock) -> SharedStore + 'a;
 
 fn schedule<S: Store>(
     wrap: &Wrap<'_>,
-    replacement: Replacement,
+    setting: Setting,
     engine: S,
     seed: u64,
     report: &mut Report,
 ) -> Result<(), Counterexample> {
-    let mut trial = Trial::new(wrap, replacement, engine, seed, &report.tally);
+    let mut trial = Trial::new(wrap, setting, engine, seed, &report.tally);
     let turns = trial.run().map_err(|stuck| trial.counterexample(stuck.to_owned()))?;
     report.schedules += 1;
     report.turns += turns;
@@ -251,12 +295,13 @@ fn schedule<S: Store>(
 }
 
 impl<S: Store> Trial<S> {
-    fn new(wrap: &Wrap<'_>, replacement: Replacement, engine: S, seed: u64, tally: &Tally) -> Self {
+    fn new(wrap: &Wrap<'_>, setting: Setting, engine: S, seed: u64, tally: &Tally) -> Self {
         let mut random = Random::named(seed, "interleave");
         let scenario = Scenario::new(&mut random);
         let (clock, history, inside) = (ManualClock::default(), History::default(), Inside::default());
-        let store = PacedStore::new(engine, history.clone(), clock.clone(), inside.clone());
-        let beneath = match replacement {
+        let failing = Failing::new(seed);
+        let store = PacedStore::new(engine, history.clone(), clock.clone(), inside.clone(), failing.clone());
+        let beneath = match setting.replacement {
             Replacement::Own => SharedStore::new(store.clone()),
             Replacement::TwoSteps => SharedStore::new(TwoStepStore(store.clone())),
         };
@@ -266,9 +311,8 @@ impl<S: Store> Trial<S> {
             .with_ids(NumberedIds::new(seed))
             .with_fingerprint_key([0; 32])
             .with_observer(tally.clone());
-        let world = World::new(manager, history, clock, scenario.browsers.len());
-        let is_one_step = replacement == Replacement::Own;
-        Self { seed, scenario, random, store, is_one_step, inside, world }
+        let world = World::new(manager, history, clock, scenario.browsers.len(), setting.fails);
+        Self { seed, scenario, random, store, setting, inside, failing, world }
     }
 
     fn run(&mut self) -> Result<usize, &'static str> {
@@ -279,7 +323,10 @@ impl<S: Store> Trial<S> {
         self.world.clock.advance(Duration::from_secs(self.scenario.age));
         let tasks = self.scenario.tasks.iter().enumerate();
         let tasks = tasks.map(|(number, plan)| task(&self.world, &self.inside, number, plan)).collect();
-        run(0, tasks, &mut self.random, &self.world.history, &self.inside)
+        self.failing.switch(self.setting.fails);
+        let turns = run(0, tasks, &mut self.random, &self.world.history, &self.inside);
+        self.failing.switch(false);
+        turns
     }
 
     fn judge(&mut self) -> Option<String> {
@@ -302,7 +349,8 @@ impl<S: Store> Trial<S> {
             delivered: self.delivered(),
             calls,
             is_exact,
-            is_one_step: self.is_one_step,
+            is_one_step: self.setting.replacement == Replacement::Own,
+            fails: self.setting.fails,
             made_up: self.world.name(&made_up()),
         };
         promises::broken(&aftermath).or_else(|| match run_alone(self.read_back(&aftermath)) {

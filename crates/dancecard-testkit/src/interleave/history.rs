@@ -58,6 +58,8 @@ pub(super) enum What {
     Deleted(Key),
     Purged(Vec<Key>),
     Refused(&'static str, ErrorKind),
+    /// The caller was told that a call failed, as the seed decided, which was to make or to take away this record.
+    Failed(&'static str, Option<Key>),
     /// A request begins, with the cookie that the browser has.
     Opened(usize, Option<Key>),
     /// A request has announced a sign-in.

@@ -62,6 +62,9 @@ pub(super) struct Model {
     /// The requests that came with a living session, by the place at which they began.
     pub(super) came_alive: BTreeSet<usize>,
     pub(super) faults: Vec<String>,
+    /// Records that may be there though whoever made them was told that it failed, or could not take them back. Nobody is
+    /// told their ids.
+    pub(super) strays: BTreeSet<Key>,
     open: BTreeMap<usize, Commit>,
     /// Whose sign-in a task has announced, and the place.
     announced: BTreeMap<usize, (&'static str, usize)>,
@@ -110,6 +113,7 @@ impl Model {
                 self.retire(task, place, *old, marker);
             }
             What::Deleted(key) => self.delete(task, place, *key),
+            What::Failed(operation, Some(key)) => self.leave_behind(task, operation, *key),
             What::Purged(keys) => keys.iter().for_each(|key| self.lose(place, *key)),
             What::Wrong(what) => self.faults.push(format!("task {task}: {what}")),
             _ => {}
@@ -192,7 +196,8 @@ impl Model {
             self.announced.remove(&event.task);
         }
         for key in commit.wrote.clone() {
-            if let Some(seen) = self.fresh.remove(&key) {
+            // Of one that failed, nobody knows what the record was to follow.
+            if let Some(seen) = self.fresh.remove(&key).filter(|_| commit.result.is_ok()) {
                 self.expect(key, &seen, &commit.wishes.apply(&Data::new()), commit.wishes.sign_in);
             }
         }
@@ -315,6 +320,17 @@ impl Model {
         }
         self.fresh.remove(&key);
         self.lose(place, key);
+    }
+
+    fn leave_behind(&mut self, task: usize, operation: &str, key: Key) {
+        self.strays.insert(key);
+        if operation != "delete" {
+            return;
+        }
+        self.fresh.remove(&key);
+        if let Some(commit) = self.open.get_mut(&task) {
+            commit.wrote.retain(|other| *other != key);
+        }
     }
 
     fn lose(&mut self, place: usize, key: Key) {

@@ -13,6 +13,7 @@ use dancecard_core::{
 };
 use futures_core::Stream;
 
+use super::failing::{Attempt, Failing};
 use super::history::{History, Key, What, seen};
 use crate::store::collect;
 
@@ -22,6 +23,7 @@ pub(super) struct PacedStore<S> {
     history: History,
     clock: ManualClock,
     inside: Inside,
+    failing: Failing,
 }
 
 /// Whether the running task waits for the engine itself, and not at one of our pauses.
@@ -61,6 +63,7 @@ impl<S> Clone for PacedStore<S> {
             history: self.history.clone(),
             clock: self.clock.clone(),
             inside: self.inside.clone(),
+            failing: self.failing.clone(),
         }
     }
 }
@@ -72,8 +75,14 @@ impl<S> fmt::Debug for PacedStore<S> {
 }
 
 impl<S: Store> PacedStore<S> {
-    pub(super) fn new(engine: S, history: History, clock: ManualClock, inside: Inside) -> Self {
-        Self { engine: Arc::new(engine), history, clock, inside }
+    pub(super) fn new(
+        engine: S,
+        history: History,
+        clock: ManualClock,
+        inside: Inside,
+        failing: Failing,
+    ) -> Self {
+        Self { engine: Arc::new(engine), history, clock, inside, failing }
     }
 
     /// What is stored now, without pauses.
@@ -87,20 +96,33 @@ impl<S: Store> PacedStore<S> {
 
     async fn call<T>(
         &self,
-        name: &'static str,
+        attempt: Attempt,
         call: impl Future<Output = Result<T>>,
         note: impl FnOnce(&T) -> Option<What>,
     ) -> Result<T> {
         self.history.count_call();
         pause().await;
+        if !attempt.happens() {
+            return self.fail(attempt).await;
+        }
         let done = self.inside.run(call).await;
         let what = match &done {
             Ok(value) => note(value),
-            Err(error) => Some(What::Refused(name, error.kind())),
+            Err(error) => Some(What::Refused(attempt.operation, error.kind())),
         };
         what.into_iter().for_each(|what| self.history.note(self.clock.now(), what));
+        // An answer is lost whatever it says.
+        if attempt.is_done() {
+            pause().await;
+            return done;
+        }
+        self.fail(attempt).await
+    }
+
+    async fn fail<T>(&self, attempt: Attempt) -> Result<T> {
+        self.history.note(self.clock.now(), What::Failed(attempt.operation, attempt.about));
         pause().await;
-        done
+        Err(attempt.error(self.engine.engine()))
     }
 
     fn written(&self, key: &RecordKey, record: &Record, mode: &WriteMode) -> What {
@@ -128,17 +150,24 @@ impl<S: Store> Store for PacedStore<S> {
 
     async fn load(&self, key: &RecordKey) -> Result<Option<Versioned>> {
         let name = self.history.key(key);
-        self.call("load", self.engine.load(key), |_| Some(What::Loaded(name))).await
+        self.call(self.failing.reading("load"), self.engine.load(key), |_| Some(What::Loaded(name))).await
     }
 
     async fn write(&self, key: &RecordKey, record: Record, mode: WriteMode) -> Result<Version> {
         let what = self.written(key, &record, &mode);
-        self.call("write", self.engine.write(key, record, mode), |_| Some(what)).await
+        let created = (mode == WriteMode::Create).then(|| self.history.key(key));
+        self.call(self.failing.changing("write", created), self.engine.write(key, record, mode), |_| {
+            Some(what)
+        })
+        .await
     }
 
     async fn delete(&self, key: &RecordKey) -> Result<()> {
         let name = self.history.key(key);
-        self.call("delete", self.engine.delete(key), |()| Some(What::Deleted(name))).await
+        self.call(self.failing.changing("delete", Some(name)), self.engine.delete(key), |()| {
+            Some(What::Deleted(name))
+        })
+        .await
     }
 
     async fn replace(
@@ -151,14 +180,15 @@ impl<S: Store> Store for PacedStore<S> {
     ) -> Result<Version> {
         let marker = self.history.marker(&retired.meta);
         let seen = seen(&record.meta, &record.payload);
-        let what = What::Replaced(self.history.key(old), marker, self.history.key(new), seen);
+        let successor = self.history.key(new);
+        let what = What::Replaced(self.history.key(old), marker, successor, seen);
         let call = self.engine.replace(old, expected, retired, new, record);
-        self.call("replace", call, |_| Some(what)).await
+        self.call(self.failing.changing("replace", Some(successor)), call, |_| Some(what)).await
     }
 
     async fn touch(&self, key: &RecordKey, expires_at: Timestamp) -> Result<bool> {
         let name = self.history.key(key);
-        self.call("touch", self.engine.touch(key, expires_at), |there| {
+        self.call(self.failing.changing("touch", None), self.engine.touch(key, expires_at), |there| {
             there.then_some(What::Touched(name, expires_at))
         })
         .await
@@ -171,7 +201,9 @@ impl<S: Store> Store for PacedStore<S> {
 
     async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<usize> {
         let call = self.purge(now, limit);
-        let purged = self.call("purge", call, |(_, gone)| Some(What::Purged(gone.clone()))).await;
+        let purged = self
+            .call(self.failing.changing("purge", None), call, |(_, gone)| Some(What::Purged(gone.clone())))
+            .await;
         purged.map(|(count, _)| count)
     }
 }
@@ -194,6 +226,11 @@ impl<S: Store> Stream for PacedList<'_, S> {
         }
         let store = self.store;
         if let Some(query) = self.query.take() {
+            let attempt = store.failing.reading("list");
+            if !attempt.is_done() {
+                store.history.note(store.clock.now(), What::Failed("list", None));
+                return Poll::Ready(Some(Err(attempt.error(store.engine.engine()))));
+            }
             store.history.note(store.clock.now(), What::Listed);
             self.entries = Some(store.engine.list(query));
         }

@@ -6,7 +6,7 @@ use dancecard_core::{ErrorKind, Outcome, Timestamp};
 
 use super::history::{Call, Data, Event, Key, Seen, What};
 use super::model::{Commit, Model};
-use super::script::{Plan, Scenario, Step};
+use super::script::{Plan, Scenario, Step, Wishes};
 
 mod cookies;
 
@@ -28,6 +28,8 @@ pub(super) struct Aftermath<'a> {
     pub(super) is_exact: bool,
     /// A replacement is one step, so nobody sees a session under two ids.
     pub(super) is_one_step: bool,
+    /// Calls of the engine failed.
+    pub(super) fails: bool,
     pub(super) made_up: Key,
 }
 
@@ -38,7 +40,15 @@ impl Aftermath<'_> {
     }
 
     fn is_left_behind(&self, key: &Key) -> bool {
-        self.model.lives.get(key).is_some_and(|life| self.is_given_up(life.by))
+        let given_up = self.model.lives.get(key).is_some_and(|life| self.is_given_up(life.by));
+        given_up || self.fails && !self.delivered.contains(key) && self.is_untold(key)
+    }
+
+    /// Whoever made it was told that it failed, or could not take it back.
+    fn is_untold(&self, key: &Key) -> bool {
+        let by = self.model.lives.get(key).map(|life| life.by);
+        let failed = |commit: &Commit| Some(commit.task) == by && commit.result.is_err();
+        self.model.strays.contains(key) || self.model.commits.iter().any(failed)
     }
 
     /// What a client reads that still holds the token of a key.
@@ -108,16 +118,20 @@ fn outcomes_are_true(after: &Aftermath<'_>) -> Option<String> {
         .model
         .commits
         .iter()
-        .find_map(|commit| judge(commit).map(|what| format!("task {}: {what}", commit.task)))
+        .find_map(|commit| judge(after, commit).map(|what| format!("task {}: {what}", commit.task)))
 }
 
 /// What a commit says it did is what it did: at most one data write, and none when it says so.
-fn judge(commit: &Commit) -> Option<String> {
+fn judge(after: &Aftermath<'_>, commit: &Commit) -> Option<String> {
+    let fails = after.fails;
     let writes = commit.wrote.len();
     let allowed = match commit.result {
         Ok(Some(Outcome::Created | Outcome::Updated | Outcome::Rotated)) => 1..=1,
+        // A reader is not told of a renewal of its id that failed, and nobody may know whether it did.
+        Ok(Some(Outcome::Unchanged)) if fails && commit.wishes == Wishes::default() => 0..=1,
         Ok(Some(Outcome::Unchanged | Outcome::Ended | Outcome::Dropped)) => 0..=0,
         Ok(_) | Err(ErrorKind::Ended | ErrorKind::Refused) => 0..=1,
+        Err(ErrorKind::Unavailable) if fails => 0..=1,
         Err(kind) => return Some(format!("the commit failed: {kind:?}")),
     };
     if !allowed.contains(&writes) {
@@ -125,7 +139,13 @@ fn judge(commit: &Commit) -> Option<String> {
     }
     let idle =
         matches!(commit.result, Ok(Some(Outcome::Unchanged | Outcome::Touched)) | Ok(None)) && writes == 0;
-    let lost = idle && commit.wishes.must_change();
+    // What failed before may have been done all the same.
+    let is_second = after
+        .model
+        .commits
+        .iter()
+        .any(|other| other.task == commit.task && other.done < commit.begun && other.result.is_err());
+    let lost = idle && commit.wishes.must_change() && !(fails && is_second);
     lost.then(|| format!("changes were lost, and the outcome is {:?}", commit.result))
 }
 
@@ -158,11 +178,8 @@ fn stored_as_modelled(after: &Aftermath<'_>) -> Option<String> {
 
 /// After a rotation one id lives: the one that the browser was told. No copy is left behind that nobody knows.
 fn every_live_id_was_told(after: &Aftermath<'_>) -> Option<String> {
-    let failed = |key: &Key| {
-        let by = after.model.lives.get(key).map(|life| life.by);
-        after.model.commits.iter().any(|commit| Some(commit.task) == by && commit.result.is_err())
-    };
-    let is_stray = |key: &&Key| !after.delivered.contains(key) && !failed(key) && !after.is_left_behind(key);
+    let is_stray =
+        |key: &&Key| !after.delivered.contains(key) && !after.is_untold(key) && !after.is_left_behind(key);
     let stray = after.alive.keys().find(is_stray)?;
     Some(format!("{stray:?} is alive, and nobody was told its id"))
 }
@@ -228,6 +245,7 @@ fn ended_stays_dead(after: &Aftermath<'_>) -> Option<String> {
                     |key: &Key| after.alive.get(key).is_some_and(|seen| seen.principal.as_ref() == Some(who));
                 living(after, after.model.lineage(*key, Some(returned.at)).into_iter().filter(theirs))
             }
+            (_, What::Returned(Err(ErrorKind::Unavailable))) if after.fails => None,
             (_, What::Returned(Err(kind))) => return Some(format!("{call:?} failed: {kind:?}")),
             _ => None,
         };
@@ -241,7 +259,10 @@ fn ended_stays_dead(after: &Aftermath<'_>) -> Option<String> {
 /// No session of the principal lives whose sign-in had begun when "end all" was called, or was stored before it looked
 /// for the last time.
 fn end_all_ends_all(after: &Aftermath<'_>) -> Option<String> {
-    for (begun, call, done, _) in calls(after) {
+    for (begun, call, done, returned) in calls(after) {
+        if matches!(returned.what, What::Returned(Err(_))) {
+            continue;
+        }
         let task = after.events[begun].task;
         let (who, kept, keeper) = match call {
             Call::EndAll(who) => (who, None, None),
@@ -328,7 +349,8 @@ fn sign_ins_know_their_end(after: &Aftermath<'_>) -> Option<String> {
 
 /// Without a limit, only somebody else's "end all" undoes a sign-in, or a day that it takes.
 fn sign_ins_stand(after: &Aftermath<'_>) -> Option<String> {
-    if after.scenario.limit.is_some() || after.events.last()?.at.since(after.events.first()?.at) >= MARK {
+    let may_be_undone = after.fails || after.scenario.limit.is_some();
+    if may_be_undone || after.events.last()?.at.since(after.events.first()?.at) >= MARK {
         return None;
     }
     let undone =
@@ -349,7 +371,8 @@ fn sign_ins_stand(after: &Aftermath<'_>) -> Option<String> {
 
 /// With a limit, a principal never has more sessions once everything is done.
 fn limits_hold(after: &Aftermath<'_>) -> Option<String> {
-    let limit = after.scenario.limit.filter(|_| !after.scenario.tasks.iter().any(Plan::gives_up))?;
+    let limit =
+        after.scenario.limit.filter(|_| !after.fails && !after.scenario.tasks.iter().any(Plan::gives_up))?;
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for who in after.alive.values().filter_map(|seen| seen.principal.as_deref()) {
         *counts.entry(who).or_default() += 1;

@@ -1,5 +1,7 @@
 //! Engines with one thing wrong, or one thing missing.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use dancecard_core::{
     BoxStream, Capabilities, Entry, ListQuery, MemoryStore, Meta, Record, RecordKey, Result, Store, Support,
     Timestamp, Version, WriteMode,
@@ -15,6 +17,8 @@ pub(crate) enum Flaw {
     ReplaceIgnoresTheVersion,
     PurgeTakesTheLiving,
     TheIndexForgets,
+    /// Every fifth change is acknowledged and not made.
+    ChangesGetLost,
 }
 
 /// The memory engine with a flaw.
@@ -22,11 +26,12 @@ pub(crate) enum Flaw {
 pub(crate) struct Flawed {
     engine: MemoryStore,
     flaw: Flaw,
+    changes: AtomicUsize,
 }
 
 impl Flawed {
     pub(crate) fn new(flaw: Flaw) -> Self {
-        Self { engine: MemoryStore::new(), flaw }
+        Self { engine: MemoryStore::new(), flaw, changes: AtomicUsize::new(0) }
     }
 
     fn has(&self, flaw: Flaw) -> bool {
@@ -53,6 +58,10 @@ impl Store for Flawed {
 
     async fn write(&self, key: &RecordKey, record: Record, mode: WriteMode) -> Result<Version> {
         let mode = self.mode(key, mode).await?;
+        let number = self.changes.fetch_add(1, Ordering::Relaxed);
+        if self.has(Flaw::ChangesGetLost) && number % 5 == 4 {
+            return Ok(Version::from_u64(0));
+        }
         self.engine.write(key, record, mode).await
     }
 

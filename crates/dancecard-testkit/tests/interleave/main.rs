@@ -1,7 +1,9 @@
 //! The promises of the session layer, in every order of store calls that many seeds give.
 
 use dancecard_core::{EventKind, MemoryStore};
-use dancecard_testkit::interleave::{self, Counterexample, Replacement, explore, explore_with, seeds};
+use dancecard_testkit::interleave::{
+    self, Counterexample, Replacement, explore, explore_failing, explore_with, seeds,
+};
 
 use engines::{Flaw, Flawed, Unconditional, Untouchable};
 
@@ -16,6 +18,17 @@ fn in_one_step() -> Result<(), Counterexample> {
 #[test]
 fn in_two_steps() -> Result<(), Counterexample> {
     explore_with(Replacement::TwoSteps, MemoryStore::new, seeds(5_000..10_000)).map(drop)
+}
+
+/// At some points that the seed decides, the engine fails.
+#[test]
+fn with_failures() -> Result<(), Counterexample> {
+    explore_failing(Replacement::Own, MemoryStore::new, seeds(0..5_000)).map(drop)
+}
+
+#[test]
+fn with_failures_in_two_steps() -> Result<(), Counterexample> {
+    explore_failing(Replacement::TwoSteps, MemoryStore::new, seeds(5_000..10_000)).map(drop)
 }
 
 #[test]
@@ -38,6 +51,8 @@ fn the_schedules_see_everything_that_can_happen() -> Result<(), Counterexample> 
         let never = matches!(kind, EventKind::Malformed | EventKind::StoreError | EventKind::HookFailed);
         assert_eq!(report.events(kind) == 0, never, "{}: {}", kind.name(), report.events(kind));
     }
+    let failing = explore_failing(Replacement::Own, MemoryStore::new, 0..1_000)?;
+    assert!(failing.events(EventKind::StoreError) > 300, "{}", failing.events(EventKind::StoreError));
     Ok(())
 }
 
@@ -65,6 +80,21 @@ fn flawed_engines_are_found_out() {
         println!("{flaw:?}: seed {}: {}", found.seed(), found.promise());
         let again = explore(|| Flawed::new(flaw), found.seed()..found.seed() + 1).unwrap_err();
         assert_eq!(again.to_string(), found.to_string(), "{flaw:?}");
+    }
+}
+
+/// Failures don't hide them.
+#[test]
+fn flawed_engines_that_fail_are_found_out() {
+    for flaw in [
+        Flaw::UpdateCreates,
+        Flaw::UpdateIgnoresTheVersion,
+        Flaw::ReplaceLeavesTheOld,
+        Flaw::TheIndexForgets,
+        Flaw::ChangesGetLost,
+    ] {
+        let found = explore_failing(Replacement::Own, || Flawed::new(flaw), 0..3_000);
+        println!("{flaw:?}: {}", found.expect_err(&format!("{flaw:?} was not noticed")).promise());
     }
 }
 
