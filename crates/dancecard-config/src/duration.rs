@@ -20,7 +20,8 @@ const TOO_LONG: &str = "is longer than a hundred years";
 ///
 /// Units are seconds (`s`, `sec`, `secs`, `second`, `seconds`), minutes (`m`, `min`, `mins`, …), hours (`h`, `hr`, …), days
 /// (`d`), weeks (`w`), months (`M`, 30 days) and years (`y`, 365 days). A unit of one letter is taken exactly: `m` is minutes
-/// and `M` is months; longer ones in any case.
+/// and `M` is months; longer ones in any case. These are the rules of Dancer, but that nothing is no length of time, and what
+/// can't be understood is an error.
 ///
 /// # Errors
 /// A sentence that says what is allowed, without the text.
@@ -35,7 +36,6 @@ const TOO_LONG: &str = "is longer than a hundred years";
 /// ```
 pub fn parse_duration(text: &str) -> Result<Duration, &'static str> {
     let text = text.trim();
-    let text = text.strip_prefix('+').map_or(text, str::trim_start);
     let seconds = plain(text).or_else(|| sum(&expand(text))).ok_or(RULE)?.round_ties_even();
     match seconds {
         seconds if seconds < 0.0 => Err(NEGATIVE),
@@ -49,9 +49,9 @@ fn plain(text: &str) -> Option<f64> {
     rest.is_empty().then_some(value)
 }
 
-/// A number at the beginning of the text, and what follows.
+/// A number at the beginning of the text, and what follows. Each can have a sign, right before it.
 fn number(text: &str) -> Option<(f64, &str)> {
-    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     let whole = digits(unsigned);
     let after = &unsigned[whole..];
     let fraction = after.strip_prefix(['.', ',']).map_or(0, digits);
@@ -67,7 +67,7 @@ fn digits(text: &str) -> usize {
     text.bytes().take_while(u8::is_ascii_digit).count()
 }
 
-/// The text with `h:mm` and `h:mm:ss` written with units.
+/// The text with `h:mm` and `h:mm:ss` written with units, where they stand apart from letters.
 fn expand(text: &str) -> String {
     let is_clock = |c: char| c.is_ascii_digit() || c == ':';
     let mut words = String::with_capacity(text.len() + 8);
@@ -75,10 +75,16 @@ fn expand(text: &str) -> String {
     while let Some(start) = rest.find(is_clock) {
         let end = rest[start..].find(|c| !is_clock(c)).map_or(rest.len(), |length| start + length);
         words += &rest[..start];
-        words += &clock(&rest[start..end]).unwrap_or_else(|| rest[start..end].to_owned());
+        let is_apart = !words.ends_with(is_word) && !rest[end..].starts_with(is_word);
+        let written = clock(&rest[start..end]).filter(|_| is_apart);
+        words += written.as_deref().unwrap_or(&rest[start..end]);
         rest = &rest[end..];
     }
     words + rest
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
 }
 
 fn clock(text: &str) -> Option<String> {
@@ -172,6 +178,8 @@ mod tests {
             ("1 Month", 30 * 86_400),
             ("1y", 365 * 86_400),
             ("1h -30m", 1800),
+            ("1h +30m", 5400),
+            ("-0.2", 0),
             ("0", 0),
             ("0.5", 0),
             ("1.5", 2),
@@ -199,6 +207,8 @@ mod tests {
             ".5",
             "1e3",
             "∞",
+            "+ 2h",
+            "1h1:30",
         ] {
             assert_eq!(parse_duration(text), Err(RULE), "{text}");
         }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod dancer;
+mod durations;
 mod engines;
 mod faults;
 mod files;
