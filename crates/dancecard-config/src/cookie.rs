@@ -42,7 +42,8 @@ const SAME_SITES: &[(&str, SameSite)] =
 const SECURITIES: &[(&str, Security)] =
     &[("auto", Security::Auto), ("always", Security::Always), ("never", Security::Never)];
 
-/// What Dancer's `is_http_only: 0` comes to.
+/// What Dancer's `is_secure: 0` and `is_http_only: 0` come to.
+const PLAIN: &str = "the cookie is not Secure: whoever listens on the way can take the session away";
 const OPEN: &str = "the cookie is not HttpOnly: a script that gets into a page can take the session away";
 
 /// Reads the transport, and refuses what browsers would.
@@ -50,6 +51,12 @@ pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Transport> {
     let Some(header) = reader.own("session.header") else { return cookie(reader).map(Transport::Cookie) };
     if let Some(cookie) = reader.own("session.cookie") {
         return Err(cookie.refuse("the token travels in `session.header`; keep one of both"));
+    }
+    let others = [NAME, DOMAIN, PATH, SAME_SITE, SECURE, HTTP_ONLY];
+    if let Some(other) = others.into_iter().find_map(|key| reader.find(key)) {
+        return Err(
+            other.refuse("is about a cookie, and the token travels in `session.header`; keep one of both")
+        );
     }
     let config = self::header(reader, &header)?;
     check(Transport::Header(config), &[("", Some(header))])
@@ -113,6 +120,9 @@ fn attributes(reader: &mut Reader<'_>) -> Result<Attributes> {
     let http_only = reader.value(HTTP_ONLY, true, Entry::switch, bool::to_string)?;
     if let Some(entry) = reader.find(HTTP_ONLY).filter(|_| !http_only) {
         reader.warn(&entry, OPEN);
+    }
+    if let Some(entry) = reader.find(SECURE).filter(|_| security == Security::Never) {
+        reader.warn(&entry, PLAIN);
     }
     if let Some(entry) =
         reader.find(SAME_SITE).filter(|_| same_site == SameSite::None && security == Security::Never)

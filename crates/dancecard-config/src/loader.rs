@@ -105,7 +105,10 @@ impl Loader {
 
     fn environment(&self) -> Result<String> {
         let own = format!("{}ENVIRONMENT", self.prefix);
-        let named = std::iter::once(own.as_str()).chain(ELSEWHERE).find_map(|name| self.variable(name));
+        let mut named = None;
+        for variable in std::iter::once(own.as_str()).chain(ELSEWHERE) {
+            named = named.or(self.variable(variable)?);
+        }
         let name = self.environment.clone().or(named).unwrap_or_else(|| DEVELOPMENT.to_owned());
         let fits = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
         match !name.is_empty() && name.chars().all(fits) {
@@ -114,16 +117,22 @@ impl Loader {
         }
     }
 
-    fn variable(&self, name: &str) -> Option<String> {
-        let value = self.variables.0.get(std::ffi::OsStr::new(name))?;
-        value.to_str().map(str::to_owned).filter(|value| !value.is_empty())
+    fn variable(&self, name: &str) -> Result<Option<String>> {
+        let value = self.variables.0.get(std::ffi::OsStr::new(name)).filter(|value| !value.is_empty());
+        value.map(|value| value.to_str().map(str::to_owned).ok_or_else(|| not_text(name))).transpose()
     }
 
     /// The file of the environment.
     fn beside(&self, environment: &str) -> Result<Option<Node>> {
         let folder = self.path.parent().unwrap_or(Path::new("")).join("environments");
         let files = ENDINGS.map(|ending| folder.join(format!("{environment}.{ending}")));
-        let mut there = files.iter().filter(|path| path.exists());
+        let mut there = Vec::new();
+        for path in &files {
+            // One that can't be looked at may well be there, and is not passed over.
+            let is_there = path.try_exists().map_err(|cause| unreadable(path, cause))?;
+            there.extend(Some(path).filter(|_| is_there));
+        }
+        let mut there = there.into_iter();
         let Some(path) = there.next() else { return Ok(None) };
         match there.next() {
             Some(second) => {
@@ -141,23 +150,29 @@ impl Loader {
             let Some(name) = name.to_str().filter(|name| **name != own) else { continue };
             let Some(rest) = name.strip_prefix(&self.prefix) else { continue };
             misspelt::check(&self.prefix, rest, |path| files.iter().any(|file| file.begins(path)))?;
-            let value = value.to_str().ok_or_else(|| fault(format!("{name}: its value is not UTF-8")))?;
+            let value = value.to_str().ok_or_else(|| not_text(name))?;
             texts.push((name, value));
         }
         variables::read(&self.prefix, texts.into_iter())
     }
 }
 
+fn not_text(variable: &str) -> dancecard_core::Error {
+    fault(format!("{variable}: its value is not UTF-8"))
+}
+
 fn read(path: &Path) -> Result<String> {
-    limits::read(path).map_err(|cause| {
-        let why = match cause.kind() {
-            IoKind::NotFound => "there is no such file",
-            IoKind::InvalidData => "it is not UTF-8",
-            IoKind::FileTooLarge => "it is larger than a megabyte",
-            _ => "it can't be read",
-        };
-        fault(format!("{}: {why}", path.display())).with_source(cause)
-    })
+    limits::read(path).map_err(|cause| unreadable(path, cause))
+}
+
+fn unreadable(path: &Path, cause: std::io::Error) -> dancecard_core::Error {
+    let why = match cause.kind() {
+        IoKind::NotFound => "there is no such file",
+        IoKind::InvalidData => "it is not UTF-8",
+        IoKind::FileTooLarge => "it is larger than a megabyte",
+        _ => "it can't be read",
+    };
+    fault(format!("{}: {why}", path.display())).with_source(cause)
 }
 
 fn parse(path: &Path, text: &str) -> Result<Node> {

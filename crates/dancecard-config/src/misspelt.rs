@@ -35,16 +35,24 @@ pub(crate) fn check(prefix: &str, rest: &str, is_in_file: impl Fn(&[String]) -> 
 /// With the key that was probably meant.
 pub(crate) fn check_keys(merged: &Merged) -> Result<()> {
     let top: Vec<String> = SECTIONS.map(str::to_owned).into_iter().chain(dancer::flat()).collect();
+    let mut entries = merged.within("").into_iter().filter(|entry| !is_a_word(merged, entry));
+    entries.try_for_each(|entry| {
+        let name = entry.path.clone();
+        is_no_path(&entry, &name).and_then(|()| nearly(&entry, &name, &top))
+    })?;
     let in_engines = ["session".to_owned()];
-    let entries = merged.within("").into_iter().filter(|entry| !is_a_word(merged, entry));
-    entries.chain(merged.within("engines")).try_for_each(|entry| {
-        let known: &[String] = if entry.path.contains('.') { &in_engines } else { &top };
-        nearly(&entry, known)
-    })
+    merged.within("engines").iter().try_for_each(|entry| nearly(entry, entry.name(), &in_engines))
 }
 
-fn nearly(entry: &Entry, known: &[String]) -> Result<()> {
-    let name = entry.name();
+/// A dot in a name does not go one level down.
+fn is_no_path(entry: &Entry, name: &str) -> Result<()> {
+    match name.split_once('.').filter(|(top, _)| SECTIONS.contains(top)) {
+        Some(_) => Err(entry.refuse("is one name with dots, and no setting: write a table in a table")),
+        None => Ok(()),
+    }
+}
+
+fn nearly(entry: &Entry, name: &str, known: &[String]) -> Result<()> {
     let meant = known.iter().find(|known| is_nearly(name, known));
     match meant.filter(|_| !known.iter().any(|known| known == name)) {
         Some(meant) => Err(entry.refuse(&format!(

@@ -99,6 +99,21 @@ fn scripts_may_read_the_cookie_if_the_file_says_so() {
     }
 }
 
+/// The same of a cookie that travels in the clear, be it asked for in our own words.
+#[test]
+fn a_cookie_may_travel_in_the_clear_if_the_file_says_so() {
+    for (text, path) in [
+        ("a: 1\nsession_secure: 0\n", "session_secure"),
+        ("session:\n  cookie: { secure: never }\n", "session.cookie.secure"),
+        ("session: toy\nengines: { session: { toy: { is_secure: 0 } } }\n", "engines.session.toy.is_secure"),
+    ] {
+        let config = load(text).unwrap();
+        let [warning] = config.warnings() else { panic!("{:?}", config.warnings()) };
+        assert!(warning.contains(&format!("config.yml:2: {path}: the cookie is not Secure")), "{warning}");
+        assert!(config.to_string().contains(warning), "{config}");
+    }
+}
+
 #[test]
 fn our_own_name_wins() {
     let config =
@@ -123,6 +138,10 @@ fn what_they_let_through_is_refused() {
         (
             "session_same_site: None\nsession_secure: 0\n",
             "config.yml:1: session_same_site: SameSite=None needs Secure",
+        ),
+        (
+            "session: { header: x }\nsession_name: y\n",
+            "config.yml:2: session_name: is about a cookie, and the token travels in `session.header`",
         ),
         (
             "a: 1\nsession_expire: 1h\n",

@@ -85,6 +85,19 @@ fn what_can_not_be_read_is_named() {
     assert!(fault("none.yml", "x").contains("none.yml: there is no such file"));
     assert!(fault("bytes.yml", "x").contains("bytes.yml: it is not UTF-8"));
     assert!(fault("", "x").contains("it can't be read"), "{}", fault("", "x"));
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStringExt as _;
+        // Not development by mistake.
+        let name = std::ffi::OsString::from_vec(b"produc\xfftion".to_vec());
+        let loader = Loader::new(files.path().join("bytes.yml"));
+        let error = loader.with_variables([("PLACK_ENV", name)]).load(&engines()).unwrap_err();
+        assert!(error.to_string().contains("PLACK_ENV: its value is not UTF-8"), "{error}");
+        // What can't be looked at is not taken for absent.
+        let other = Files::new(&[("config.yml", ""), ("environments", "no folder")]);
+        let error = other.load(&[]).map(drop);
+        assert!(error.is_err_and(|error| error.to_string().contains("environments")), "passed over");
+    }
     assert!(fault("bytes.yml", "../x").contains("the environment's name must be letters"));
     fs::write(files.path().join("config.yml"), "").unwrap();
     assert!(fault("config.yml", "a").contains("there are two files of one environment"));

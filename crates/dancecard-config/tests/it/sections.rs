@@ -112,6 +112,11 @@ fn keys_at_the_top_that_are_nearly_ours_are_refused() {
         let expected = format!("config.yml:2: {key}: there is no such key; did you mean `{meant}`?");
         assert!(told.starts_with(&expected), "{told}");
     }
+    for key in ["session.idle", "'engines.session.redis.prefix'"] {
+        let told = fault(&format!("a: 1\n{key}: 5m\n"));
+        let expected = format!("config.yml:2: {}: is one name with dots", key.trim_matches('\''));
+        assert!(told.starts_with(&expected), "{told}");
+    }
     for (text, meant) in [
         (
             "engines: { sesion: { redis: {} } }\n",
@@ -168,6 +173,8 @@ fn keys_of_the_application_are_left_alone() {
         "database",
         "cookie_name",
         "cookies",
+        "a.sesion",
+        "sessions.banner",
         "secret",
     ] {
         for value in ["x", "[1]", "{ x: 1 }"] {
