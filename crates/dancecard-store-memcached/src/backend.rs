@@ -113,12 +113,13 @@ impl MemcachedStore {
 
     fn check_size(&self, record: &Record) -> Result<()> {
         let (bytes, most) = (record.payload.len(), self.config.max_payload);
-        if bytes <= most {
-            return Ok(());
-        }
-        let remedy = format!("the payload has {bytes} bytes, max_payload allows {most}");
-        Err(error::new(ErrorKind::TooLarge, "write").with_detail(remedy))
+        if bytes > most { Err(above_the_limit(bytes, most)) } else { Ok(()) }
     }
+}
+
+fn above_the_limit(bytes: usize, most: usize) -> Error {
+    let remedy = format!("the payload has {bytes} bytes, max_payload allows {most}");
+    error::new(ErrorKind::TooLarge, "write").with_detail(remedy)
 }
 
 /// On which condition a record is stored.

@@ -204,12 +204,13 @@ impl Connection {
 
     /// For the driver: no more commands; those that nobody took are never sent.
     pub(crate) fn end(&self, cause: Cause) {
-        let waiting = {
-            let mut queue = self.queue.lock();
-            self.closed.store(true, Ordering::Release);
-            std::mem::take(&mut queue.waiting)
-        };
-        waiting.into_iter().for_each(|waiter| waiter.lose(false, cause));
+        self.abandon().into_iter().for_each(|waiter| waiter.lose(false, cause));
+    }
+
+    fn abandon(&self) -> VecDeque<Waiter> {
+        let mut queue = self.queue.lock();
+        self.closed.store(true, Ordering::Release);
+        std::mem::take(&mut queue.waiting)
     }
 }
 

@@ -72,12 +72,16 @@ impl Incoming {
 
     /// Moves what is there to the beginning, and grows if that is not enough.
     fn make_room(&mut self) {
-        self.bytes.copy_within(self.start..self.end, 0);
-        (self.start, self.end) = (0, self.end - self.start);
+        self.move_to_the_front();
         let length = (self.wanted + ROOM).max(self.end + ROOM);
         if length > self.bytes.len() {
             self.bytes.resize(length, 0);
         }
+    }
+
+    fn move_to_the_front(&mut self) {
+        self.bytes.copy_within(self.start..self.end, 0);
+        (self.start, self.end) = (0, self.end - self.start);
     }
 }
 

@@ -36,11 +36,10 @@
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
 
-use dancecard_core::{Clock as _, EventKind, ManualClock, SessionManager, SharedStore, Store};
+use dancecard_core::{Clock as _, ManualClock, SessionManager, SharedStore, Store};
 
 use crate::Random;
 use failing::Failing;
@@ -48,15 +47,19 @@ use history::{Event, History, Key, Seen, seen};
 use model::Model;
 use paced::{Inside, PacedStore, SeenStore, TwoStepStore};
 use promises::Aftermath;
+use report::Tally;
 use scheduler::{Task, give_up_after, run, run_alone};
 use script::{Plan, Scenario};
-use world::{NumberedIds, Tally, World, made_up};
+use world::{NumberedIds, World, made_up};
+
+pub use report::{Counterexample, Report};
 
 mod failing;
 mod history;
 mod model;
 mod paced;
 mod promises;
+mod report;
 mod scheduler;
 mod script;
 mod world;
@@ -169,86 +172,6 @@ pub enum Replacement {
     /// In the two writes that the contract provides, so that others get in between them.
     TwoSteps,
 }
-
-/// What was explored.
-#[derive(Debug, Clone, Default)]
-pub struct Report {
-    schedules: usize,
-    turns: usize,
-    calls: usize,
-    tally: Tally,
-}
-
-impl Report {
-    /// How many schedules ran.
-    pub fn schedules(&self) -> usize {
-        self.schedules
-    }
-
-    /// How often a task got its turn.
-    pub fn turns(&self) -> usize {
-        self.turns
-    }
-
-    /// How often the engine was called.
-    pub fn calls(&self) -> usize {
-        self.calls
-    }
-
-    /// How often something happened to a session, over all schedules: what was never seen was not tested.
-    pub fn events(&self, kind: EventKind) -> usize {
-        self.tally.count(kind)
-    }
-}
-
-/// A schedule in which a promise was broken. `Display` and `Debug` begin with the line that repeats it.
-#[derive(Clone)]
-pub struct Counterexample {
-    seed: u64,
-    promise: String,
-    story: Vec<String>,
-}
-
-impl Counterexample {
-    /// The seed that repeats it.
-    pub fn seed(&self) -> u64 {
-        self.seed
-    }
-
-    /// What was broken.
-    pub fn promise(&self) -> &str {
-        &self.promise
-    }
-
-    /// The command that repeats it, in one line.
-    pub fn command(&self) -> String {
-        let package = std::env::var("CARGO_PKG_NAME").unwrap_or_else(|_| "PACKAGE".to_owned());
-        let program = std::env::args().next().unwrap_or_default();
-        let binary = program
-            .rsplit('/')
-            .next()
-            .and_then(|name| name.rsplit_once('-'))
-            .map_or("TEST", |(name, _)| name);
-        let thread = std::thread::current().name().unwrap_or_default().to_owned();
-        format!("DANCECARD_SEED={} cargo test -p {package} --test {binary} -- {thread}", self.seed)
-    }
-}
-
-impl fmt::Display for Counterexample {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}\n{}", self.command(), self.promise)?;
-        self.story.iter().try_for_each(|line| write!(f, "\n{line}"))
-    }
-}
-
-/// As a test shows the error that it returns.
-impl fmt::Debug for Counterexample {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl std::error::Error for Counterexample {}
 
 /// The numbers of the tasks that make what a scenario begins with.
 const PRELUDE: usize = 1000;

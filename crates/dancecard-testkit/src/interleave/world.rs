@@ -1,13 +1,12 @@
 //! A manager over a paced engine, browsers, and the tasks that a scenario asks for.
 
-use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use dancecard_core::{
-    Clock as _, Error, ErrorKind, Event, EventKind, IdGenerator, Lifetime, ManualClock, Observer, Outcome,
-    Principal, RecordKey, Result, Session, SessionId, SessionManager, Token, TokenAction,
+    Clock as _, Error, ErrorKind, IdGenerator, Lifetime, ManualClock, Outcome, Principal, RecordKey, Result,
+    Session, SessionId, SessionManager, Token, TokenAction,
 };
 use parking_lot::Mutex;
 
@@ -47,31 +46,6 @@ impl IdGenerator for NumberedIds {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let mut random = crate::Random::new(self.seed ^ number.rotate_left(32));
         Ok(SessionId::from_bytes(random.bytes(32).try_into().unwrap_or([0; 32])))
-    }
-}
-
-/// How often each kind of event was seen, over all schedules.
-#[derive(Clone, Default)]
-pub(super) struct Tally(Arc<[AtomicUsize; EventKind::ALL.len()]>);
-
-impl Tally {
-    pub(super) fn count(&self, kind: EventKind) -> usize {
-        let place = EventKind::ALL.iter().position(|other| *other == kind);
-        place.map_or(0, |place| self.0[place].load(Ordering::Relaxed))
-    }
-}
-
-impl fmt::Debug for Tally {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Tally")
-    }
-}
-
-impl Observer for Tally {
-    fn on(&self, event: &Event<'_>) {
-        if let Some(place) = EventKind::ALL.iter().position(|kind| *kind == event.kind) {
-            self.0[place].fetch_add(1, Ordering::Relaxed);
-        }
     }
 }
 
