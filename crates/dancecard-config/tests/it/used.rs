@@ -46,6 +46,24 @@ async fn without_an_engine_opening_works_and_using_says_what_to_write() {
     }
 }
 
+/// An application that puts something around the engine is told the same.
+#[tokio::test]
+async fn without_an_engine_what_is_around_it_says_so_too() {
+    use dancecard_core::{CachedStore, PrefixedStore, SessionManager};
+
+    let store = load("").unwrap().store().unwrap();
+    let managers = [
+        SessionManager::new(store.clone()),
+        SessionManager::new(CachedStore::new(store.clone())),
+        SessionManager::new(PrefixedStore::new(store, "shop").unwrap()),
+    ];
+    for manager in managers {
+        let error = manager.open([]).get::<u32>("a").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.to_string().contains("write `session: memory`"), "{error}");
+    }
+}
+
 #[cfg(feature = "codec")]
 #[tokio::test]
 async fn sessions_are_written_as_the_file_says_and_read_whatever_it_said_before() {

@@ -122,7 +122,7 @@ impl<S: Store> CachedStore<S> {
 }
 
 impl<S: Store> Store for CachedStore<S> {
-    crate::forward!(inner: engine, capabilities, unsupported, health);
+    crate::forward!(inner: engine, capabilities, is_usable, unsupported, health);
 
     async fn load(&self, key: &RecordKey) -> Result<Option<Versioned>> {
         let Some(cache) = self.cache() else { return self.inner.load(key).await };

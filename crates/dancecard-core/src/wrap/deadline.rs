@@ -110,7 +110,7 @@ where
     T: Fn(Duration) -> F + Send + Sync + 'static,
     F: Future<Output = ()> + Send + 'static,
 {
-    crate::forward!(inner: engine, capabilities, unsupported, immediate);
+    crate::forward!(inner: engine, capabilities, is_usable, unsupported, immediate);
     crate::forward!(inner by in_time: load, write, delete, replace, touch, purge_expired, health);
 
     fn list(&self, query: ListQuery) -> BoxStream<'_, Result<Entry>> {

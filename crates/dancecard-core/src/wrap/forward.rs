@@ -57,6 +57,11 @@ macro_rules! forward {
             self.$($inner)+.capabilities()
         }
     };
+    (@is_usable [$($inner:tt)+] []) => {
+        fn is_usable(&self) -> bool {
+            self.$($inner)+.is_usable()
+        }
+    };
     (@unsupported [$($inner:tt)+] []) => {
         fn unsupported(&self, operation: &'static str) -> $crate::Error {
             self.$($inner)+.unsupported(operation)

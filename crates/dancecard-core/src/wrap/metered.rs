@@ -204,7 +204,7 @@ impl<M: Meter> Drop for Running<'_, M> {
 }
 
 impl<S: Store, M: Meter> Store for MeteredStore<S, M> {
-    crate::forward!(inner: engine, capabilities, unsupported);
+    crate::forward!(inner: engine, capabilities, is_usable, unsupported);
     crate::forward!(inner by measured: delete, touch, purge_expired, health);
 
     async fn load(&self, key: &RecordKey) -> Result<Option<Versioned>> {

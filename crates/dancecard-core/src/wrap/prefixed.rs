@@ -122,7 +122,7 @@ impl Stored for Marker {
 }
 
 impl<S: Store> Store for PrefixedStore<S> {
-    crate::forward!(inner: engine, unsupported, purge_expired, health);
+    crate::forward!(inner: engine, is_usable, unsupported, purge_expired, health);
 
     fn capabilities(&self) -> Capabilities {
         let inner = self.inner.capabilities();
