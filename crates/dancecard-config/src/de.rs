@@ -62,7 +62,7 @@ impl Error for Wrong {
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Self { is_missing: true, ..Self::new(format!("`{field}` is missing")) }
+        Self { key: field.to_owned(), is_missing: true, ..Self::new("must be set") }
     }
 
     fn unknown_variant(_: &str, expected: &'static [&'static str]) -> Self {

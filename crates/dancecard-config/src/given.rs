@@ -239,6 +239,10 @@ impl Given {
                 let place = self.merged.get(&path).map_or_else(|| entry.place.clone(), |inner| inner.place);
                 at(&place, &path, &wrong.message)
             }
+            None if wrong.is_missing => {
+                let path = join(&self.section, &wrong.key);
+                self.chosen.refuse(&format!("needs `{path}`: set it"))
+            }
             None => self.chosen.refuse(&format!("{}: {}", wrong.key, wrong.message)),
         }
     }

@@ -89,7 +89,8 @@ fn what_is_missing_in_a_section_may_be_said_elsewhere() {
     load("host: h", "memory").unwrap();
     load("host: h, port: 1", "strict").unwrap();
     let missing = load("host: h", "strict").unwrap_err().to_string();
-    assert!(missing.contains("`port` is missing"), "{missing}");
+    let expected = "config.yml:1: session.engine: needs `engines.session.strict.port`: set it";
+    assert!(missing.contains(expected), "{missing}");
     let wrong = load("port: x", "memory").unwrap_err().to_string();
     assert!(wrong.contains("config.yml:2: engines.session.strict.port: must be a whole number"), "{wrong}");
 }
