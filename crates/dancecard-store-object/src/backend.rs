@@ -7,11 +7,13 @@ use dancecard_core::{
     Version, Versioned, WriteMode,
 };
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
+use tokio::time::Instant;
 
 use crate::capabilities::capabilities;
 use crate::client::{Client, Condition, Got};
 use crate::conditions::Conditions;
 use crate::config::Config;
+use crate::dangling::Sightings;
 use crate::error::{self, ENGINE};
 use crate::index::{self, Parting};
 use crate::name::{Name, Owner, Paths};
@@ -44,6 +46,7 @@ pub struct ObjectStore {
     pub(crate) paths: Paths,
     pub(crate) config: Config,
     traits: Traits,
+    pub(crate) sightings: Sightings,
     opened: OnceCell<()>,
     lanes: Box<[Mutex<()>]>,
 }
@@ -83,7 +86,15 @@ impl ObjectStore {
         let (client, traits) = service::client(&config)?;
         let paths = Paths::new(&config.prefix);
         let lanes = (0..LANES).map(|_| Mutex::default()).collect();
-        Ok(Self { client, paths, config, traits, opened: OnceCell::new(), lanes })
+        Ok(Self {
+            client,
+            paths,
+            config,
+            traits,
+            sightings: Sightings::default(),
+            opened: OnceCell::new(),
+            lanes,
+        })
     }
 
     /// Sees once that there are objects of ours, or none.
@@ -113,9 +124,7 @@ impl ObjectStore {
                 format!("it has {} bytes; max_payload is {}", record.payload.len(), self.config.max_payload);
             return Err(error::new(ErrorKind::TooLarge, operation).with_detail(sizes));
         }
-        let mut nonce = Nonce::default();
-        getrandom::fill(&mut nonce)
-            .map_err(|cause| error::new(ErrorKind::Random, operation).with_source(cause))?;
+        let nonce = nonce(operation)?;
         let name = Name::of(key);
         let told = name.key().is_none().then_some(key);
         let bytes = object::encode(nonce, told, record);
@@ -178,10 +187,14 @@ impl ObjectStore {
     /// Writes a record whose principal has its entry already if it is the one it had before.
     async fn put_as(&self, draft: Draft, before: Option<Owner>, condition: Condition<'_>) -> Result<State> {
         let Draft { name, nonce, owner, bytes } = draft;
-        if let Some(owner) = owner.filter(|owner| before != Some(*owner)) {
+        let (since, entered) = (Instant::now(), owner.filter(|owner| before != Some(*owner)));
+        if let Some(owner) = entered {
             index::enter(&self.client, &self.paths, owner, &name, nonce, "write").await?;
         }
         let token = self.client.put(&self.paths.record(&name), bytes, condition, "write").await?;
+        if let Some(owner) = entered {
+            self.look_after(owner, &name, since).await?;
+        }
         Ok(State { token: token.unwrap_or(Token::Nonce(nonce)), owner })
     }
 
@@ -197,6 +210,14 @@ impl ObjectStore {
             None => Ok(Parting::Nothing),
         }
     }
+}
+
+/// A random number that no other object holds.
+pub(crate) fn nonce(operation: &'static str) -> Result<Nonce> {
+    let mut nonce = Nonce::default();
+    getrandom::fill(&mut nonce)
+        .map_err(|cause| error::new(ErrorKind::Random, operation).with_source(cause))?;
+    Ok(nonce)
 }
 
 fn read(got: Got) -> Result<Found, Fault> {

@@ -5,6 +5,7 @@ mod capabilities;
 mod client;
 mod conditions;
 mod config;
+mod dangling;
 mod error;
 mod index;
 mod listing;

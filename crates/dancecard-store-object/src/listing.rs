@@ -18,17 +18,22 @@ impl ObjectStore {
         let names = self.names(owner, "list");
         let line = move |name: Result<Name>| {
             let query = query.clone();
-            async move { self.line(name?, &query).await }
+            async move { self.line(name?, owner, &query).await }
         };
         let lines = names.map(line).buffer_unordered(self.config.concurrency);
         lines.filter_map(|line| std::future::ready(line.transpose()))
     }
 
-    async fn line(&self, name: Name, query: &ListQuery) -> Result<Option<Entry>> {
-        let Some(found) = self.find(&name, "list").await? else { return Ok(None) };
-        if !query.matches(&found.record.meta) {
+    async fn line(&self, name: Name, owner: Option<Owner>, query: &ListQuery) -> Result<Option<Entry>> {
+        let found = self.find(&name, "list").await?;
+        if let Some(owner) = owner
+            && found.as_ref().is_none_or(|found| found.state.owner != Some(owner))
+        {
+            // An entry that stays is harmless.
+            drop(self.tidy(owner, &name).await);
             return Ok(None);
         }
+        let Some(found) = found.filter(|found| query.matches(&found.record.meta)) else { return Ok(None) };
         let key = name.key().or(found.key).ok_or_else(|| error::unreadable("list", Fault::NoKey))?;
         Ok(Some(Entry { key, version: found.state.to_version(), meta: found.record.meta }))
     }

@@ -14,6 +14,7 @@ trials![
     the_first_operation_looks_around,
     what_is_stored_is_hardly_more_than_the_session,
     a_listing_is_one_request_and_one_for_each_record,
+    an_entry_that_was_left_behind_is_asked_for_until_it_is_removed,
 ];
 
 struct Counted {
@@ -149,4 +150,29 @@ async fn a_listing_is_one_request_and_one_for_each_record() {
     assert_eq!(counted.count(listing).await, 11);
     let none = async { assert_eq!(list(&counted.store, ListQuery::of("nobody".into())).await.len(), 0) };
     assert_eq!(counted.count(none).await, 1);
+}
+
+/// A write that was refused leaves one. The clock of the engine is moved, so the runtime is one that permits it.
+async fn an_entry_that_was_left_behind_is_asked_for_until_it_is_removed() {
+    let test = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let counted = Counted::new().await;
+            create(&counted.store, "a").await;
+            counted.store.write(&key("a"), record("1"), WriteMode::Create).await.unwrap_err();
+            let of_the_principal = || async {
+                assert!(list(&counted.store, ListQuery::of(SECRET.into())).await.is_empty());
+            };
+            // The names, the record, the entry.
+            assert_eq!(counted.count(of_the_principal()).await, 3);
+            assert_eq!(counted.count(of_the_principal()).await, 3);
+            tokio::time::pause();
+            tokio::time::advance(std::time::Duration::from_secs(60)).await;
+            tokio::time::resume();
+            // Before and after the removal the record is looked at once more.
+            assert_eq!(counted.count(of_the_principal()).await, 6);
+            assert_eq!(counted.count(of_the_principal()).await, 1);
+        });
+    };
+    tokio::task::spawn_blocking(test).await.unwrap();
 }

@@ -51,6 +51,12 @@ async fn objects_that_are_no_records_are_told_and_hide_no_others() {
     }
     let entries = list(&store, ListQuery::all()).await;
     assert_eq!((entries.len(), entries.iter().filter(|entry| entry.is_ok()).count()), (3, 1));
+    store.write(&key("theirs"), record("1"), WriteMode::Create).await.unwrap();
+    raw.write(&name_of(&config, &key("theirs")), SECRET).await.unwrap();
+    let mut told = list(&store, ListQuery::of(SECRET.into())).await;
+    assert_is(&told.remove(0).map(drop).unwrap_err(), ErrorKind::Corrupt, Retry::Never);
+    assert!(told.is_empty());
+    store.delete(&key("theirs")).await.unwrap();
     assert_eq!(store.purge_expired(later(9000), 10).await.unwrap(), 1);
     for name in ["cut", "foreign"] {
         store.delete(&key(name)).await.unwrap();
