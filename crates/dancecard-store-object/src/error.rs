@@ -78,6 +78,9 @@ fn verdict(cause: &opendal::Error, step: Step, word: Option<&str>) -> Verdict {
         _ if matches!(word, Some("QuotaExceeded" | "InsufficientStorage" | "AccountQuotaExceeded")) => {
             Verdict(Full, Retry::Safe, "the service has no room left; make room or purge expired sessions")
         }
+        _ if is_full(cause) => {
+            Verdict(Full, Retry::Safe, "the disk has no room left; make room or purge expired sessions")
+        }
         opendal::ErrorKind::ConditionNotMatch
         | opendal::ErrorKind::AlreadyExists
         | opendal::ErrorKind::Conflict => Verdict(Conflict, Retry::Never, "somebody else was faster"),
@@ -110,6 +113,20 @@ fn was_never_sent(cause: &opendal::Error) -> bool {
     while let Some(source) = next {
         let text = source.to_string();
         if text.contains("(Connect)") || text.contains("error trying to connect") {
+            return true;
+        }
+        next = source.source();
+    }
+    false
+}
+
+/// Whether the system has no room for a file.
+fn is_full(cause: &opendal::Error) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    let mut next = std::error::Error::source(cause);
+    while let Some(source) = next {
+        let said = source.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        if matches!(said, Some(StorageFull | QuotaExceeded)) {
             return true;
         }
         next = source.source();

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use dancecard_core::{ErrorKind, ListQuery, Retry, Store, WriteMode};
+use dancecard_core::{ErrorKind, ListQuery, Retry, Store, Version, WriteMode};
 use dancecard_servers::{Mode, Proxy, Way};
 use dancecard_store_object::ObjectStore;
 
@@ -16,6 +16,7 @@ trials![
     a_write_that_is_cut_is_done_or_not_and_says_that_nobody_knows,
     a_write_of_which_only_the_head_arrived_is_not_done,
     a_server_that_is_not_there_is_safe_to_ask_again,
+    a_server_that_hangs_up_is_unavailable,
     a_server_that_came_back_is_found,
     a_silent_server_holds_nobody_beyond_the_deadline,
     a_slow_server_is_waited_for,
@@ -103,6 +104,29 @@ async fn a_server_that_is_not_there_is_safe_to_ask_again() {
     let version = create(&store, "a").await;
     proxy.set(Mode::Down);
     proxy.reset();
+    assert_unreachable(&store, version).await;
+}
+
+/// Something listens, and hangs up: it may have heard what was said.
+async fn a_server_that_hangs_up_is_unavailable() {
+    let (proxy, store) = behind(PATIENCE).await;
+    let version = create(&store, "a").await;
+    for _ in 0..3 {
+        proxy.set(Mode::Refuse);
+        proxy.reset();
+        let loaded = store.load(&key("a")).await.map(drop).unwrap_err();
+        assert_is(&loaded, ErrorKind::Unavailable, Retry::Safe);
+        let listed = list(&store, ListQuery::all()).await.remove(0).map(drop).unwrap_err();
+        assert_is(&listed, ErrorKind::Unavailable, Retry::Safe);
+        let update = WriteMode::Update(version.clone());
+        let written = store.write(&key("a"), bulk(1), update).await.map(drop).unwrap_err();
+        assert_is(&written, ErrorKind::Unavailable, Retry::Unknown);
+        proxy.set(Mode::Pass);
+        assert_eq!(store.load(&key("a")).await.unwrap().unwrap().version(), &version);
+    }
+}
+
+async fn assert_unreachable(store: &ObjectStore, version: Version) {
     for error in [
         store.load(&key("a")).await.map(drop).unwrap_err(),
         store.write(&key("b"), bulk(1), WriteMode::Create).await.map(drop).unwrap_err(),
@@ -110,7 +134,7 @@ async fn a_server_that_is_not_there_is_safe_to_ask_again() {
         store.delete(&key("a")).await.unwrap_err(),
         store.health().await.unwrap_err(),
         store.purge_expired(later(9000), 10).await.map(drop).unwrap_err(),
-        list(&store, ListQuery::all()).await.remove(0).map(drop).unwrap_err(),
+        list(store, ListQuery::all()).await.remove(0).map(drop).unwrap_err(),
     ] {
         assert_is(&error, ErrorKind::Unavailable, Retry::Safe);
     }

@@ -1,11 +1,24 @@
 //! Folders by way of OpenDAL: the last writer wins, and says so.
 
-use dancecard_core::{ErrorKind, Store, Support, WriteMode};
+use dancecard_core::{ErrorKind, Retry, Store, Support, WriteMode};
 use dancecard_store_object::{Config, ObjectStore};
+use dancecard_testkit::SmallDisk;
+use libtest_mimic::Trial;
 
 use crate::world::*;
 
-trials![the_last_writer_wins_where_nobody_compares, a_folder_is_not_made_unless_that_is_wanted];
+trials![plain: the_last_writer_wins_where_nobody_compares, a_folder_is_not_made_unless_that_is_wanted];
+trials![on_a_small_disk: a_full_disk_is_told_and_loses_nothing];
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let folder = tempfile::tempdir().unwrap();
+    let is_possible = SmallDisk::is_possible(folder.path());
+    let unless = |trial: Trial| match is_possible {
+        true => trial,
+        false => trial.with_kind("a small disk is root's to mount").with_ignored_flag(true),
+    };
+    plain().into_iter().chain(on_a_small_disk().into_iter().map(unless)).collect()
+}
 
 async fn the_last_writer_wins_where_nobody_compares() {
     let folder = tempfile::tempdir().unwrap();
@@ -31,4 +44,28 @@ async fn a_folder_is_not_made_unless_that_is_wanted() {
     assert!(error.to_string().contains("`create` is off") && !root.exists(), "{error}");
     create(&ObjectStore::connect(config).unwrap(), "a").await;
     assert!(root.join("dancecard/sessions").is_dir());
+}
+
+async fn a_full_disk_is_told_and_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = SmallDisk::mount(folder.path(), 1 << 20).unwrap();
+    let config = Config::new("fs").with_option("root", disk.path().to_str().unwrap());
+    let store = ObjectStore::connect(config.with_last_writer_wins(true)).unwrap();
+    let mut count = 0;
+    let error = loop {
+        match store.write(&key(count), bulk(100_000), WriteMode::Create).await {
+            Ok(_) => count += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_is(&error, ErrorKind::Full, Retry::Safe);
+    assert!((5..11).contains(&count), "{count}");
+    assert_eq!(payload(&store, count).await, None);
+    let longer = store.write(&key(0), bulk(300_000), WriteMode::Overwrite).await.unwrap_err();
+    assert_is(&longer, ErrorKind::Full, Retry::Safe);
+    for number in 0..count {
+        assert_eq!(payload(&store, number).await.unwrap(), bulk(100_000).payload);
+        store.delete(&key(number)).await.unwrap();
+    }
+    create(&store, "room").await;
 }
