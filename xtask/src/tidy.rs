@@ -64,6 +64,7 @@ const RULES: &[fn(&Sources) -> Vec<Finding>] = &[
     files::names,
     traits::required_methods,
     engines::files,
+    engines::headings,
     engines::words,
     manifests::members,
     machine::mentions,

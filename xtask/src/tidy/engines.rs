@@ -7,6 +7,18 @@ use crate::tidy::sources::Sources;
 
 const FILES: &[&str] = &["src/lib.rs", "src/backend.rs", "src/config.rs", "src/capabilities.rs", "docs.md"];
 
+/// What the page of each engine has, so that whoever compares two finds the same things in both.
+const HEADINGS: &[&str] = &[
+    "Capabilities",
+    "Consistency",
+    "Cancel safety",
+    "What is stored",
+    "Settings",
+    "Errors",
+    "Limits",
+    "How it is tested",
+];
+
 fn is_engine(name: &str) -> bool {
     name.starts_with("dancecard-store-")
 }
@@ -19,6 +31,26 @@ pub(crate) fn files(sources: &Sources) -> Vec<Finding> {
         findings.extend(
             missing.map(|file| Finding::fault(format!("crates/{engine}"), format!("`{file}` is missing"))),
         );
+    }
+    findings
+}
+
+/// The page of each engine has the same headings; more are allowed. What tests say of it comes last.
+pub(crate) fn headings(sources: &Sources) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for engine in sources.crates().filter(|name| is_engine(name)) {
+        let page = format!("crates/{engine}/docs.md");
+        let found: Vec<&str> = sources
+            .text(&page)
+            .unwrap_or_default()
+            .lines()
+            .filter_map(|line| line.strip_prefix("# "))
+            .collect();
+        let missing = HEADINGS.iter().filter(|heading| !found.contains(heading));
+        findings.extend(missing.map(|heading| Finding::fault(&*page, format!("`# {heading}` is missing"))));
+        if found.last() != HEADINGS.last() {
+            findings.push(Finding::fault(&*page, "`# How it is tested` is not the last heading".to_owned()));
+        }
     }
     findings
 }
@@ -92,6 +124,25 @@ mod tests {
         let findings = with(&all[1..]);
         assert_eq!(findings[0].place, "crates/dancecard-store-toy");
         assert!(findings[0].message.contains("src/lib.rs"), "{findings:?}");
+    }
+
+    #[test]
+    fn a_page_lacking_a_heading_is_named() {
+        let page = |headings: &[&str]| {
+            let text: String = headings.iter().map(|heading| format!("# {heading}\n\n")).collect();
+            let (manifest, page) =
+                ("crates/dancecard-store-toy/Cargo.toml", "crates/dancecard-store-toy/docs.md");
+            headings_of(&Sources::sample(&[(manifest, ""), (page, &text)]))
+        };
+        assert_eq!(page(HEADINGS), [""; 0]);
+        assert_eq!(page(&[&["Backends"], HEADINGS].concat()), [""; 0]);
+        let findings = page(&HEADINGS[1..]);
+        assert!(findings.len() == 1 && findings[0].contains("# Capabilities"), "{findings:?}");
+        assert!(page(&[HEADINGS, &["Backends"]].concat())[0].contains("not the last"));
+    }
+
+    fn headings_of(sources: &Sources) -> Vec<String> {
+        headings(sources).into_iter().map(|finding| finding.message).collect()
     }
 
     #[test]
