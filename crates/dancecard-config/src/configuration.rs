@@ -9,6 +9,7 @@ use dancecard_http::{SessionHttp, Transport};
 use serde::de::DeserializeOwned;
 
 use crate::chosen::Chosen;
+use crate::dancer;
 use crate::engines::Engines;
 use crate::line::{Columns, Line};
 use crate::loader::Loader;
@@ -64,6 +65,7 @@ impl Config {
     pub(crate) fn of(merged: Merged, environment: String, engines: &Engines) -> Result<Self> {
         let merged = Arc::new(merged);
         misspelt::check_keys(&merged)?;
+        dancer::check_redis(&merged)?;
         engines.check_names(&merged)?;
         let chosen = merged.get("session.engine").map(|entry| engines.resolve(&merged, entry)).transpose()?;
         engines.check_sections(&merged)?;

@@ -1,5 +1,10 @@
 //! The keys of the Dancer frameworks that are about sessions, whatever the engine.
 
+use dancecard_core::Result;
+
+use crate::fault::unknown;
+use crate::merged::Merged;
+
 /// Those of Dancer 2, in the section of every engine.
 pub(crate) const GENERAL: &[&str] = &[
     "cookie_name",
@@ -36,6 +41,17 @@ const ENGINES: &[&str] = &[
     "kiokudb_backend_opts",
     "redis_session",
 ];
+
+/// The keys of Dancer 1's Redis.
+const REDIS: &[&str] = &["server", "sock", "password", "database", "expire", "debug"];
+
+/// Refuses what its Redis would not know in its table at the top, whichever engine is chosen.
+pub(crate) fn check_redis(merged: &Merged) -> Result<()> {
+    match merged.table("redis_session")?.iter().find(|entry| !REDIS.contains(&entry.name())) {
+        Some(entry) => Err(entry.refuse(&unknown(entry.name(), REDIS))),
+        None => Ok(()),
+    }
+}
 
 /// All that stand at the top.
 pub(crate) fn flat() -> impl Iterator<Item = String> {

@@ -42,6 +42,14 @@ fn keys_and_types_of_all_sections_are_checked() {
             "config.yml:2: engines.session.toy: must be a table of keys",
         ),
         (
+            "session: memory\nredis_session:\n  sever: x\n".to_owned(),
+            "config.yml:3: redis_session.sever: there is no such key; did you mean `server`?",
+        ),
+        (
+            "session: memory\nredis_session: x\n".to_owned(),
+            "config.yml:2: redis_session: must be a table of keys",
+        ),
+        (
             "engines:\n  session:\n    toy:\n      perfix: x\n".to_owned(),
             "config.yml:4: engines.session.toy.perfix: there is no such key",
         ),
