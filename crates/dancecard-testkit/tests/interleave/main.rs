@@ -23,12 +23,12 @@ fn in_two_steps() -> Result<(), Counterexample> {
 /// At some points that the seed decides, the engine fails.
 #[test]
 fn with_failures() -> Result<(), Counterexample> {
-    explore_failing(Replacement::Own, MemoryStore::new, seeds(0..5_000)).map(drop)
+    explore_failing(Replacement::Own, MemoryStore::new, seeds(0..3_000)).map(drop)
 }
 
 #[test]
 fn with_failures_in_two_steps() -> Result<(), Counterexample> {
-    explore_failing(Replacement::TwoSteps, MemoryStore::new, seeds(5_000..10_000)).map(drop)
+    explore_failing(Replacement::TwoSteps, MemoryStore::new, seeds(3_000..6_000)).map(drop)
 }
 
 #[test]
