@@ -75,8 +75,7 @@ impl ObjectStore {
         Self::connect(Config::from_url(url)?)
     }
 
-    /// An engine with these settings. Nothing is sent yet: the service is first asked when it is needed. (The backend
-    /// `fs` makes its folder here.)
+    /// An engine with these settings. Nothing is sent yet: the service is first asked when it is needed.
     ///
     /// # Errors
     /// [`ErrorKind::Config`] for settings out of bounds, a backend that is not there, that does not take its options, or
@@ -99,7 +98,10 @@ impl ObjectStore {
 
     /// Sees once that there are objects of ours, or none.
     pub(crate) async fn ready(&self, operation: &'static str) -> Result<()> {
-        let open = || opening::open(&self.client, &self.paths, self.config.create, operation);
+        let open = async || {
+            self.client.open(|| service::files(&self.config, operation))?;
+            opening::open(&self.client, &self.paths, self.config.create, operation).await
+        };
         self.opened.get_or_try_init(open).await.map(drop)
     }
 

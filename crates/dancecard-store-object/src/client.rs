@@ -1,6 +1,7 @@
 //! Requests to the service, each with a deadline and in terms of the engine.
 
 use std::future::Future;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use dancecard_core::Result;
@@ -20,7 +21,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(20);
 /// The way to a service.
 #[derive(Debug)]
 pub(crate) struct Client {
-    operator: Operator,
+    /// Not there before the first use where to set it up is to make a folder.
+    operator: OnceLock<Operator>,
     conditions: Conditions,
     /// None for what is in this process.
     deadline: Option<Duration>,
@@ -44,7 +46,24 @@ pub(crate) enum Condition<'a> {
 
 impl Client {
     pub(crate) fn new(operator: Operator, conditions: Conditions, deadline: Option<Duration>) -> Self {
-        Self { operator, conditions, deadline }
+        Self { operator: OnceLock::from(operator), conditions, deadline }
+    }
+
+    /// One that [`open`](Self::open) sets up.
+    pub(crate) fn later(conditions: Conditions, deadline: Option<Duration>) -> Self {
+        Self { operator: OnceLock::new(), conditions, deadline }
+    }
+
+    /// Has it set up, if it is not. May block for a moment.
+    ///
+    /// # Errors
+    /// Those of `set_up`.
+    pub(crate) fn open(&self, set_up: impl FnOnce() -> Result<Operator>) -> Result<()> {
+        if self.operator.get().is_none() {
+            let operator = set_up()?;
+            self.operator.get_or_init(|| operator);
+        }
+        Ok(())
     }
 
     pub(crate) fn conditions(&self) -> Conditions {
@@ -52,7 +71,7 @@ impl Client {
     }
 
     pub(crate) fn can_list(&self) -> bool {
-        self.operator.info().capability().list
+        self.operator.get().is_none_or(|operator| operator.info().capability().list)
     }
 
     /// The object in a place, if there is one.
@@ -184,13 +203,26 @@ impl Client {
         F: Future<Output = opendal::Result<T>> + Send,
         A: Fn(Operator, String) -> F + Send + Sync,
     {
-        let (operator, path) = (self.operator.clone(), path.to_owned());
-        again(move || ask(operator.clone(), path.clone()))
+        let (operator, path) = (self.operator.get().cloned(), path.to_owned());
+        again(move || {
+            let asked = operator.clone().map(|operator| ask(operator, path.clone()));
+            async { asked.ok_or_else(unopened)?.await }
+        })
     }
 
     /// A request that is made once.
-    fn tell<F>(&self, path: &str, tell: impl FnOnce(Operator, String) -> F) -> F {
-        tell(self.operator.clone(), path.to_owned())
+    fn tell<T, F, A>(
+        &self,
+        path: &str,
+        tell: A,
+    ) -> impl Future<Output = opendal::Result<T>> + Send + use<T, F, A>
+    where
+        F: Future<Output = opendal::Result<T>> + Send,
+        A: FnOnce(Operator, String) -> F,
+    {
+        let operator = self.operator.get().cloned();
+        let told = operator.map(|operator| tell(operator, path.to_owned()));
+        async { told.ok_or_else(unopened)?.await }
     }
 
     fn token(&self, about: &Metadata) -> Option<Token> {
@@ -200,6 +232,11 @@ impl Client {
             Conditions::Alone | Conditions::Nobody { .. } => None,
         }
     }
+}
+
+/// Every operation opens the service first, so nobody sees this.
+fn unopened() -> opendal::Error {
+    opendal::Error::new(opendal::ErrorKind::Unexpected, "the service is not set up")
 }
 
 /// Asks again when a connection broke or the service had a weak moment. What changes nothing may be asked again.

@@ -14,6 +14,8 @@ use crate::error;
 use crate::options;
 
 const MEMORY: &str = "memory";
+/// Setting up its client makes a folder, so that waits for the first use.
+const FILES: &str = "fs";
 
 /// Services that a cargo feature of this crate brings, by the same name.
 const FEATURES: &[&str] = &["azblob", "fs", "gcs", "s3"];
@@ -42,13 +44,33 @@ pub(crate) struct Traits {
 /// writes, and for options that it does not take.
 pub(crate) fn client(config: &Config) -> Result<(Client, Traits)> {
     let scheme = scheme(config)?;
-    let operator = operator(&scheme, config)?;
-    let conditions = Conditions::of(&scheme, &operator.info().capability());
+    known(&scheme, config)?;
+    let operator = if scheme == FILES { None } else { Some(operator(&scheme, config)?) };
+    let can = |operator: &Operator| Conditions::of(&scheme, &operator.info().capability());
+    let conditions = operator.as_ref().map_or(Conditions::Nobody { creates: true }, can);
     let conditions = permitted(&scheme, conditions, config.last_writer_wins)?;
     let deadline = (conditions != Conditions::Alone).then(|| config.timeout());
+    let client = match operator {
+        Some(operator) => Client::new(operator, conditions, deadline),
+        None => {
+            root(config)?;
+            Client::later(conditions, deadline)
+        }
+    };
     let in_process = ["memory", "moka", "mini-moka", "dashmap", "foyer"];
     let traits = Traits { is_lasting: !in_process.contains(&scheme.as_str()) };
-    Ok((Client::new(operator, conditions, deadline), traits))
+    Ok((client, traits))
+}
+
+/// Sets up a client of files, which makes the folder.
+///
+/// # Errors
+/// `Config` when there is none and none is to be made, or it can't be.
+pub(crate) fn files(config: &Config, operation: &'static str) -> Result<Operator> {
+    if !config.create && !Path::new(root(config)?).is_dir() {
+        return Err(error::config(operation, "there is no such folder, and `create` is off"));
+    }
+    operator(FILES, config)
 }
 
 fn scheme(config: &Config) -> Result<String> {
@@ -79,15 +101,19 @@ fn warn_of_memory() {
     });
 }
 
-fn operator(scheme: &str, config: &Config) -> Result<Operator> {
+/// Sees that the build has the service, and the service its options.
+fn known(scheme: &str, config: &Config) -> Result<()> {
     install();
     let present = OperatorRegistry::get().schemes();
     if !present.contains(scheme) {
         return Err(absent(scheme, present.into_iter().collect()));
     }
-    options::check(scheme, config.options.keys())?;
+    options::check(scheme, config.options.keys())
+}
+
+fn operator(scheme: &str, config: &Config) -> Result<Operator> {
     let options = match scheme {
-        "fs" => whole_files(config)?,
+        FILES => whole_files(config)?,
         "s3" => checked(config.options.clone()),
         _ => config.options.clone(),
     };
@@ -126,14 +152,15 @@ fn absent(scheme: &str, mut present: Vec<String>) -> Error {
 
 /// Files are to be renamed into place, or readers would see halves.
 fn whole_files(config: &Config) -> Result<BTreeMap<String, String>> {
+    let unfinished = format!("{}/.unfinished", root(config)?);
     let mut options = config.options.clone();
-    let root = options.get("root").cloned();
-    let root = root.ok_or_else(|| error::config("configure", "the option `root` must name a folder"))?;
-    if !config.create && !Path::new(&root).is_dir() {
-        return Err(error::config("configure", "there is no such folder, and `create` is off"));
-    }
-    options.entry("atomic_write_dir".into()).or_insert_with(|| format!("{root}/.unfinished"));
+    options.entry("atomic_write_dir".into()).or_insert(unfinished);
     Ok(options)
+}
+
+fn root(config: &Config) -> Result<&str> {
+    let root = config.options.get("root").map(String::as_str);
+    root.ok_or_else(|| error::config("configure", "the option `root` must name a folder"))
 }
 
 /// What is written says its hash, or a server may take half a request for a whole one. MD5 is what all of them know.
@@ -246,5 +273,17 @@ mod tests {
         assert_eq!(permitted("s3", Conditions::Tags, false).unwrap(), Conditions::Tags);
         assert_eq!(permitted("s3", Conditions::Tags, true).unwrap(), Conditions::Nobody { creates: true });
         assert_eq!(permitted("memory", Conditions::Alone, true).unwrap(), Conditions::Alone);
+    }
+
+    #[cfg(feature = "fs")]
+    #[test]
+    fn what_files_can_do_is_known_before_there_is_a_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("sessions").to_string_lossy().into_owned();
+        let config = Config::new(FILES).with_option("root", root).with_last_writer_wins(true);
+        let (client, _) = client(&config).unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        let can = files(&config, "load").unwrap().info().capability();
+        assert_eq!((client.conditions(), client.can_list()), (Conditions::of(FILES, &can), can.list));
     }
 }

@@ -40,9 +40,14 @@ async fn a_folder_is_not_made_unless_that_is_wanted() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("sessions");
     let config = Config::new("fs").with_option("root", root.to_str().unwrap()).with_last_writer_wins(true);
-    let error = ObjectStore::connect(config.clone().with_create(false)).unwrap_err();
-    assert!(error.to_string().contains("`create` is off") && !root.exists(), "{error}");
-    create(&ObjectStore::connect(config).unwrap(), "a").await;
+    let without = ObjectStore::connect(config.clone().with_create(false)).unwrap();
+    let error = without.load(&key("a")).await.unwrap_err();
+    assert_is(&error, ErrorKind::Config, Retry::Never);
+    assert!(error.to_string().contains("`create` is off"), "{error}");
+    let store = ObjectStore::connect(config).unwrap();
+    assert!(store.capabilities().list.is_supported() && !root.exists(), "nobody has used it yet");
+    create(&store, "a").await;
+    assert!(without.health().await.is_ok(), "it was made meanwhile");
     assert!(root.join("dancecard/sessions").is_dir());
 }
 
