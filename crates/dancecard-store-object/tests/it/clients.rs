@@ -58,5 +58,5 @@ async fn a_hundred_clients_of_s3_lose_nothing_when_its_gateway_is_killed() {
     };
     let told = few().run([connect(&config), connect(&config)], killing).await.unwrap();
     println!("{told:?}");
-    assert!(told.acknowledged >= 200, "{told:?}");
+    assert!(told.acknowledged >= 100, "{told:?}");
 }
