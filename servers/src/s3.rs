@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::folder::Ground;
 use crate::launch::{Kind, Site, Software};
-use crate::patience::until;
+use crate::patience::{has, until};
 use crate::port::Port;
 use crate::{Absent, Running, ping, program};
 
@@ -231,12 +231,22 @@ impl Software for Part {
     }
 
     fn ask(&self, site: &Site) -> io::Result<()> {
-        call(site.port, self.role.health(), OK)
+        call(site.port, self.role.health(), OK)?;
+        if self.role == Role::Filer { knows_the_ring(site) } else { Ok(()) }
     }
 
     fn url(&self, site: &Site) -> String {
         format!("http://127.0.0.1:{}", site.port)
     }
+}
+
+/// Whether the filer was told by now that it keeps the locks under which conditions are checked: by the master, a second after it
+/// came up. If that comes while requests are served, two of them may each have the lock. It says so in its log only.
+fn knows_the_ring(site: &Site) -> io::Result<()> {
+    let log = std::fs::read(site.path("log"))?;
+    let log = String::from_utf8_lossy(&log);
+    let since_the_start = log.rsplit("Start Seaweed").next().unwrap_or_default();
+    has(since_the_start, "received ring update")
 }
 
 fn find() -> Result<PathBuf, Absent> {

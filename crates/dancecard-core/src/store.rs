@@ -212,7 +212,7 @@ async fn take_back(store: &(impl Store + ?Sized), new: &RecordKey, error: Error)
 }
 
 /// Whether the old record was retired after all.
-async fn has_moved(store: &(impl Store + ?Sized), old: &RecordKey, new: &RecordKey) -> bool {
+pub(crate) async fn has_moved(store: &(impl Store + ?Sized), old: &RecordKey, new: &RecordKey) -> bool {
     let found = store.load(old).await;
     found.is_ok_and(|found| found.is_some_and(|found| found.written_meta().successor() == Some(new)))
 }

@@ -73,21 +73,10 @@ fn s3() -> Vec<Trial> {
         Ok(server) => {
             let server = std::sync::Arc::new(server);
             // More than a page of a listing.
-            let trials =
-                store::trials_with("object-s3", move || open_s3(std::sync::Arc::clone(&server)), fewer(1200));
-            trials.into_iter().map(unless_it_miscounts).collect()
+            store::trials_with("object-s3", move || open_s3(std::sync::Arc::clone(&server)), fewer(1200))
         }
         Err(absent) => vec![absent.trial("object-s3")],
     }
-}
-
-/// One time in fifteen a removal is acknowledged to two purges: see `docs/open.md`.
-#[cfg(feature = "s3")]
-fn unless_it_miscounts(trial: Trial) -> Trial {
-    if trial.name().ends_with("::purges_at_once_count_each_record_once") {
-        return trial.with_kind("a removal may count for two purges").with_ignored_flag(true);
-    }
-    trial
 }
 
 #[cfg(feature = "s3")]

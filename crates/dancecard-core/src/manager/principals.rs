@@ -112,6 +112,9 @@ impl SessionManager {
                 break;
             }
         }
+        if let (Some(own), Some(key), true) = (own, keep, sweep.has_moved) {
+            own.state().moved_on_from(key);
+        }
         sweep.error.map_or(Ok(sweep.ended), Err)
     }
 
@@ -119,9 +122,10 @@ impl SessionManager {
     /// read or ended keeps none of the others alive.
     async fn end_listed(&self, who: &Principal, keep: Option<&RecordKey>, sweep: &mut Sweep) {
         let entries = self.listed_of(who, sweep).await;
-        let Some(keep) = sweep.note(self.kept(keep, &entries).await) else { return };
+        let Some(kept) = sweep.note(self.kept(keep, &entries).await) else { return };
+        sweep.has_moved |= kept.as_ref() != keep;
         let now = self.now();
-        for entry in entries.iter().filter(|entry| keep.as_ref() != Some(&entry.key)) {
+        for entry in entries.iter().filter(|entry| kept.as_ref() != Some(&entry.key)) {
             let did = self.end_from(&entry.key, Some(entry.version.clone()), Some(who)).await;
             let did = sweep.note(did).unwrap_or(false);
             sweep.ended += usize::from(did && !entry.meta.is_expired(now));
@@ -270,6 +274,8 @@ impl SessionManager {
 #[derive(Default)]
 struct Sweep {
     ended: usize,
+    /// The session to keep got a new id meanwhile.
+    has_moved: bool,
     /// The first one.
     error: Option<Error>,
 }

@@ -224,6 +224,14 @@ impl State {
         self.place = place;
     }
 
+    /// The record under this key has moved on to a new id. If it was not this request that moved it, the client keeps what
+    /// it was told by the one that did.
+    pub(crate) fn moved_on_from(&mut self, key: &RecordKey) {
+        if self.key() == Some(key) {
+            self.outgoing = Outgoing::Keep;
+        }
+    }
+
     /// The expiry was moved.
     pub(crate) fn expire_at(&mut self, at: Timestamp) {
         if let Place::Present(present) = &mut self.place {

@@ -28,6 +28,27 @@ async fn destroy_ends_the_session_and_the_cookie() -> Result<()> {
     Ok(())
 }
 
+/// A save has begun another session meanwhile, since this one had moved on by a sign-in elsewhere.
+#[tokio::test]
+async fn destroy_ends_what_the_request_came_with_wherever_that_is() -> Result<()> {
+    let house = House::new();
+    let mut slow = house.visitor("a").await?;
+    let mut quick = slow;
+    let session = slow.open(&house);
+    session.load().await?;
+    let other = quick.open(&house);
+    other.sign_in("bob")?;
+    quick.finish(&house, &other).await?;
+    session.sign_in("bob")?;
+    session.save().await?;
+    assert_eq!(house.live().await, 2);
+    session.destroy()?;
+    slow.finish(&house, &session).await?;
+    assert_eq!(quick.open(&house).principal().await?, None);
+    assert_eq!(house.live().await, 0);
+    Ok(())
+}
+
 #[tokio::test]
 async fn destroy_without_a_session_costs_nothing() -> Result<()> {
     let (house, mut browser) = (House::new(), Browser::default());

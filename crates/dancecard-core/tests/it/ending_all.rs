@@ -1,6 +1,8 @@
 //! The end of all sessions of a principal, or of all but one.
 
-use dancecard_core::{ErrorKind, EventKind, Outcome, Result, TokenAction};
+use std::time::Duration;
+
+use dancecard_core::{ErrorKind, EventKind, Lifetime, Outcome, Result, TokenAction};
 
 use crate::house::{Browser, House, ada, at_once};
 
@@ -49,6 +51,39 @@ async fn this_one_stays_though_it_has_a_new_id() -> Result<()> {
     assert_eq!(session.sign_out_others().await?, 1);
     assert_eq!(mine.open(&house).principal().await?, Some(ada()));
     assert_eq!(other.open(&house).principal().await?, None);
+    Ok(())
+}
+
+/// What a save was to tell the client of its old token is out of date.
+#[tokio::test]
+async fn it_leaves_the_cookie_of_a_sign_in_that_it_met() -> Result<()> {
+    let house = House::new();
+    let mut slow = house.member("ada").await?;
+    let mut quick = slow;
+    let session = slow.open(&house);
+    session.set_lifetime(Lifetime::idle(Duration::from_secs(60)))?;
+    session.save().await?;
+    let other = quick.open(&house);
+    other.sign_in("bob")?;
+    quick.finish(&house, &other).await?;
+    assert_eq!(session.sign_out_others().await?, 0);
+    let committed = slow.finish(&house, &session).await?;
+    assert!(matches!(committed.token, TokenAction::Keep));
+    assert_eq!(quick.open(&house).principal().await?, Some("bob".into()));
+    Ok(())
+}
+
+/// Its own new id is told, though the old one has moved on.
+#[tokio::test]
+async fn it_tells_a_new_id_of_its_own() -> Result<()> {
+    let house = House::new();
+    let mut browser = house.member("ada").await?;
+    let session = browser.open(&house);
+    session.cycle_id()?;
+    session.save().await?;
+    session.sign_out_others().await?;
+    assert!(matches!(browser.finish(&house, &session).await?.token, TokenAction::Set { .. }));
+    assert_eq!(browser.open(&house).principal().await?, Some(ada()));
     Ok(())
 }
 

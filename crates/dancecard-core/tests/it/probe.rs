@@ -218,6 +218,30 @@ impl Store for Probe {
     }
 }
 
+/// The same with a replacement in one call.
+#[derive(Debug)]
+pub(crate) struct Swift(pub(crate) Probe);
+
+impl Store for Swift {
+    dancecard_core::forward!(0: engine, unsupported, load, write, delete, touch, list, purge_expired, health);
+
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities().with_replace(Support::Native)
+    }
+
+    async fn replace(
+        &self,
+        old: &RecordKey,
+        expected: &Version,
+        retired: Record,
+        new: &RecordKey,
+        record: Record,
+    ) -> Result<Version> {
+        let replaced = self.0.memory().replace(old, expected, retired, new, record);
+        self.0.run("replace", replaced).await
+    }
+}
+
 fn damaged(name: &'static str) -> Error {
     Error::new(ErrorKind::Corrupt, name).with_engine("probe")
 }

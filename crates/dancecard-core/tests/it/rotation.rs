@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use dancecard_core::{EventKind, Outcome, Policy, Result, TokenAction};
+use dancecard_core::{EventKind, Outcome, Policy, Result, SessionManager, TokenAction};
 
 use crate::house::{Browser, House, at_once};
-use crate::probe::{Probe, When};
+use crate::probe::{Probe, Swift, When};
 
 const INTERVAL: u64 = 600;
 const GRACE: u64 = 30;
@@ -277,6 +277,33 @@ async fn a_lifetime_that_was_saved_does_not_bring_the_old_id_back() -> Result<()
     let late = house.manager.commit(&slow).await?;
     assert_eq!(late.outcome, Outcome::Dropped);
     assert!(matches!(late.token, TokenAction::Keep));
+    Ok(())
+}
+
+/// The answer of the engine is lost, and what it did is found out by a look.
+#[tokio::test]
+async fn a_change_of_id_whose_answer_is_lost_is_told_all_the_same() -> Result<()> {
+    let changes: [Change; 2] = [|session| session.cycle_id(), |session| session.sign_in("ada")];
+    for change in changes {
+        let probe = Probe::new();
+        let manager = SessionManager::new(Swift(probe.clone()));
+        let begun = manager.open([]);
+        begun.set("a", 1)?;
+        let TokenAction::Set { token: old, .. } = manager.commit(&begun).await?.token else { panic!() };
+        let session = manager.open([old.as_str().as_bytes()]);
+        session.load().await?;
+        change(&session)?;
+        // A sign-in asks for the last "end all" first.
+        let place = usize::from(session.principal().await?.is_some());
+        probe.calls();
+        probe.fail(place, When::After);
+        let committed = manager.commit(&session).await?;
+        assert_eq!(committed.outcome, Outcome::Rotated);
+        assert_eq!(probe.calls()[place..place + 3], ["replace", "load", "load"]);
+        let TokenAction::Set { token, .. } = committed.token else { panic!("{:?}", committed.token) };
+        assert_eq!(manager.open([token.as_str().as_bytes()]).get::<i64>("a").await?, Some(1));
+        assert_eq!(manager.open([old.as_str().as_bytes()]).get::<i64>("a").await?, None);
+    }
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use crate::observe::EventKind;
 use crate::plan::Plan;
 use crate::record::{Meta, Record, Version, Versioned};
 use crate::session::{Outgoing, Place, Shared, State};
-use crate::store::{Store, WriteMode, replace_in_two};
+use crate::store::{Store, WriteMode, has_moved, replace_in_two};
 
 /// What the handle keeps of a record that goes to the engine.
 enum Trace {
@@ -240,7 +240,12 @@ impl Run<'_> {
         }
         let (arrival, record) = self.depart(step)?;
         let replaced = self.replace(step, &arrival.key, record, grace).await;
-        let version = self.manager.told(Some(&arrival.key), replaced)?;
+        let version = match self.manager.told(Some(&arrival.key), replaced) {
+            Err(error) if error.retry() == Retry::Unknown => {
+                self.found_moved(step, &arrival.key).await.ok_or(error)?
+            }
+            told => told?,
+        };
         self.manager.tell(event, Some(&arrival.key));
         self.arrive(arrival, version, step, Outcome::Rotated).await
     }
@@ -259,6 +264,16 @@ impl Run<'_> {
             return store.replace(old, expected, retired, new, record).await;
         }
         replace_in_two(store, old, WriteMode::Overwrite, retired, new, record).await
+    }
+
+    /// After an answer that was lost: the old record names the new one, if it was moved. Then the client must be told its new id,
+    /// as the old one is nothing any more, or soon.
+    async fn found_moved(&self, step: &Step, new: &RecordKey) -> Option<Version> {
+        let store = &self.manager.0.store;
+        let (old, _) = step.old.as_ref()?;
+        let found = if has_moved(store, old, new).await { store.load(new).await } else { Ok(None) };
+        let alive = found.ok()?.filter(|found| !found.written_meta().is_retired());
+        alive.map(|found| found.version().clone())
     }
 
     fn depart(&self, step: &mut Step) -> Result<(Arrival, Record)> {
@@ -336,7 +351,8 @@ impl Run<'_> {
     }
 }
 
-/// Ends what was found, and what the client's other tokens stand for: its next request would go on with that.
+/// Ends what was found, and what the client's other tokens stand for: its next request would go on with that. What a save
+/// began is found under no token: the session that the request came with may be elsewhere by now.
 pub(in crate::manager) async fn end_found(
     shared: &Shared,
     found: Option<&(RecordKey, Version)>,
@@ -345,10 +361,8 @@ pub(in crate::manager) async fn end_found(
         shared.manager.end_from(key, Some(version.clone()), None).await?;
     }
     let found = found.map(|(key, _)| key);
-    if found.is_none() || shared.tokens.candidates().len() > 1 {
-        for other in shared.keys().iter().filter(|other| Some(*other) != found) {
-            shared.manager.end(other).await?;
-        }
+    for other in shared.keys().iter().filter(|other| Some(*other) != found) {
+        shared.manager.end(other).await?;
     }
     Ok(())
 }
