@@ -12,6 +12,11 @@ use crate::sealer::Sealer;
 const SHORTEST: usize = 32;
 /// Thirty-two random bytes hold fewer different ones than this about never; "aaaa…" does.
 const FEWEST_DIFFERENT: usize = 16;
+/// The one that documents show, which everybody knows.
+const EXAMPLE: [u8; SHORTEST] = [
+    0xab, 0xcd, 0xef, 0x12, 0x34, 0x56, 0x78, 0x9a, 0xbc, 0xde, 0xf1, 0x23, 0x45, 0x67, 0x89, 0xab, 0x12,
+    0x34, 0x56, 0x78, 0x9a, 0xbc, 0xde, 0xff, 0x12, 0x34, 0x56, 0x78, 0x9a, 0xbc, 0xde, 0xf1,
+];
 
 /// A secret of 32 bytes or more. Its `Debug` is redacted, and its memory is wiped when it is dropped.
 #[derive(Clone)]
@@ -25,6 +30,11 @@ impl Key {
     pub fn new(bytes: &[u8]) -> Result<Self> {
         if bytes.len() < SHORTEST {
             return Err(refuse("a key needs at least 32 random bytes: `openssl rand -base64 32` makes one"));
+        }
+        if bytes == EXAMPLE {
+            return Err(refuse(
+                "this key is an example that is published: `openssl rand -base64 32` makes one that is yours",
+            ));
         }
         if is_guessable(bytes) {
             return Err(refuse("this key is not random: `openssl rand -base64 32` makes one that is"));
@@ -155,6 +165,12 @@ mod tests {
             assert_eq!(Key::new(&bytes).unwrap_err().kind(), ErrorKind::Config, "{bytes:?}");
         }
         assert!(KeyRing::new([]).is_err());
+    }
+
+    #[test]
+    fn the_key_that_documents_show_is_refused() {
+        let error = Key::parse("q83vEjRWeJq83vEjRWeJqxI0VniavN7_EjRWeJq83vE=").unwrap_err();
+        assert!(error.to_string().contains("published"), "{error}");
     }
 
     #[test]

@@ -81,7 +81,7 @@ async fn sessions_are_written_as_the_file_says_and_read_whatever_it_said_before(
     let mut engines = Engines::new();
     engines.register("shared", &[], move |_: Nothing| Ok(store.clone()));
     engines.serializer("Plain", Plain);
-    let key = "q83vEjRWeJq83vEjRWeJqxI0VniavN7_EjRWeJq83vE=";
+    let key = "T7GgwCLRZdlX1O2pmAWuk0l_rselYUc6iWbGVlRPEDA=";
     let steps = [
         ("json", String::new(), CodecTag::JSON),
         ("yaml", String::new(), CodecTag::YAML),
@@ -122,7 +122,7 @@ async fn sessions_are_written_as_the_file_says_and_read_whatever_it_said_before(
 async fn as_much_is_compressed_as_sessions_may_have() -> dancecard_core::Result<()> {
     use crate::toy::Files;
 
-    for keys in ["", ", encryption_keys: [q83vEjRWeJq83vEjRWeJqxI0VniavN7_EjRWeJq83vE=]"] {
+    for keys in ["", ", encryption_keys: [T7GgwCLRZdlX1O2pmAWuk0l_rselYUc6iWbGVlRPEDA=]"] {
         let text = format!("session: {{ engine: memory, max_payload: 5242880, compress_above: 1000{keys} }}");
         let config = Files::new(&[("config.yml", &text)]).load(&[])?;
         let manager = config.manager()?;

@@ -20,7 +20,7 @@ mod browser;
 mod cases;
 mod earlier;
 
-const OLD: &str = "q83vEjRWeJq83vEjRWeJqxI0VniavN7_EjRWeJq83vE=";
+const OLD: &str = "T7GgwCLRZdlX1O2pmAWuk0l_rselYUc6iWbGVlRPEDA=";
 const NEW: &str = "AJ8lSbbyzMwQPfdB0fC7hFlgMdaUzYqpMSmdTcHbAGs=";
 /// What encrypted data belong to, where a file sets no namespace.
 const APPLICATION: &str = "dancecard";

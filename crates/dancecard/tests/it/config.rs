@@ -27,7 +27,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     modules.into_iter().flatten().collect()
 }
 
-const KEY: &str = "q83vEjRWeJq83vEjRWeJqxI0VniavN7_EjRWeJq83vE=";
+const KEY: &str = "T7GgwCLRZdlX1O2pmAWuk0l_rselYUc6iWbGVlRPEDA=";
 
 fn load_in(folder: &Path, text: &str) -> Result<Config> {
     let file = folder.join("config.yml");

@@ -8,7 +8,7 @@ use dancecard_servers::{
 use crate::case::{ALL, Abilities, Case, Server};
 
 /// A key as anyone makes one, for tests only.
-const KEY: &str = "q83vEjRWeJq83vEjRWeJqxI0VniavN7_EjRWeJq83vE=";
+const KEY: &str = "T7GgwCLRZdlX1O2pmAWuk0l_rselYUc6iWbGVlRPEDA=";
 
 pub(crate) const REDIS: &str = "DANCECARD_ENGINES__SESSION__REDIS__URL";
 const MONGODB: &str = "DANCECARD_ENGINES__SESSION__MONGODB__URL";
