@@ -9,7 +9,7 @@ trials![a_hundred_clients_of_memory_lose_nothing];
 #[cfg(feature = "s3")]
 trials![on_s3:
     a_hundred_clients_on_breaking_connections_to_s3_lose_nothing,
-    a_hundred_clients_of_s3_lose_nothing_when_its_gateway_is_killed,
+    a_hundred_clients_of_s3_lose_nothing_when_it_is_killed,
 ];
 
 async fn a_hundred_clients_of_memory_lose_nothing() {
@@ -44,16 +44,14 @@ async fn a_hundred_clients_on_breaking_connections_to_s3_lose_nothing() {
 }
 
 #[cfg(feature = "s3")]
-async fn a_hundred_clients_of_s3_lose_nothing_when_its_gateway_is_killed() {
+async fn a_hundred_clients_of_s3_lose_nothing_when_it_is_killed() {
     let server = dancecard_servers::s3::start().unwrap();
     let config = config(&server.url());
-    // The one of its programs that clients talk to, in the midst of requests to the others.
-    let [gateway, ..] = server.members();
     let killing = async |progress: &Progress| {
         for settled in [80, 160, 240] {
             assert!(progress.reach(settled).await);
-            gateway.kill();
-            tokio::task::block_in_place(|| gateway.restart().unwrap());
+            server.kill();
+            tokio::task::block_in_place(|| server.restart().unwrap());
         }
     };
     let told = few().run([connect(&config), connect(&config)], killing).await.unwrap();
