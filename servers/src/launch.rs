@@ -19,7 +19,8 @@ use crate::{Absent, keeper, port, program};
 const PATIENCE: Duration = Duration::from_secs(90);
 /// Between two questions to a server that does not answer yet.
 const PAUSE: Duration = Duration::from_millis(10);
-const LOG: &str = "log";
+/// What a server says, in its folder.
+pub(crate) const LOG: &str = "log";
 const TAIL: usize = 15;
 
 /// What there is to know about one kind of server.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::folder::Ground;
-use crate::launch::{Kind, Site, Software};
+use crate::launch::{Kind, LOG, Site, Software};
 use crate::patience::{has, until};
 use crate::port::Port;
 use crate::{Absent, Running, ping, program};
@@ -47,17 +47,27 @@ pub(crate) fn start_on(ground: &Ground) -> Result<S3, Absent> {
     let (master, leads) = Part::start(ground, Role::Master, None)?;
     let (volume, _) = Part::start(ground, Role::Volume, Some(leads.clone()))?;
     let (filer, names) = Part::start(ground, Role::Filer, Some(leads))?;
-    settle(&master)?;
+    settle(&master, &filer)?;
     let bucket = until(|| call(filer.port(), &format!("POST /buckets/{BUCKET}/"), CREATED));
     bucket.map_err(|error| filer.broken(&error.to_string()))?;
     let (gateway, _) = Part::start(ground, Role::Gateway, Some(names))?;
     Ok(S3 { gateway, filer, volume, master })
 }
 
-/// Waits until there is room for objects.
-fn settle(master: &Running) -> Result<(), Absent> {
+/// Waits until there is room for objects, and until the filer was told that it keeps the locks under which conditions are
+/// checked: by the master, a second after it came up. If that comes while requests are served, two of them may each have the lock.
+fn settle(master: &Running, filer: &Running) -> Result<(), Absent> {
     let room = until(|| call(master.port(), &format!("GET /dir/assign?collection={BUCKET}"), OK));
-    room.map_err(|error| master.broken(&error.to_string()))
+    room.map_err(|error| master.broken(&error.to_string()))?;
+    until(|| keeps_locks(filer)).map_err(|error| filer.broken(&error.to_string()))
+}
+
+/// It says so in its log only.
+fn keeps_locks(filer: &Running) -> io::Result<()> {
+    let log = std::fs::read(filer.folder().join(LOG))?;
+    let log = String::from_utf8_lossy(&log);
+    let since_the_start = log.rsplit("Start Seaweed").next().unwrap_or_default();
+    has(since_the_start, "received ring update")
 }
 
 /// The service. Dropped, all of it is gone.
@@ -106,8 +116,9 @@ impl S3 {
     /// When it does not come up, or another program took a port.
     pub fn restart(&self) -> Result<(), Absent> {
         self.members().iter().for_each(|member| member.stop());
-        self.members().iter().rev().try_for_each(|member| member.restart())?;
-        settle(&self.master)
+        [&self.master, &self.volume, &self.filer].into_iter().try_for_each(|part| part.restart())?;
+        settle(&self.master, &self.filer)?;
+        self.gateway.restart()
     }
 
     /// Lets it hang: connections stay open and are even accepted, and nothing is answered.
@@ -231,22 +242,12 @@ impl Software for Part {
     }
 
     fn ask(&self, site: &Site) -> io::Result<()> {
-        call(site.port, self.role.health(), OK)?;
-        if self.role == Role::Filer { knows_the_ring(site) } else { Ok(()) }
+        call(site.port, self.role.health(), OK)
     }
 
     fn url(&self, site: &Site) -> String {
         format!("http://127.0.0.1:{}", site.port)
     }
-}
-
-/// Whether the filer was told by now that it keeps the locks under which conditions are checked: by the master, a second after it
-/// came up. If that comes while requests are served, two of them may each have the lock. It says so in its log only.
-fn knows_the_ring(site: &Site) -> io::Result<()> {
-    let log = std::fs::read(site.path("log"))?;
-    let log = String::from_utf8_lossy(&log);
-    let since_the_start = log.rsplit("Start Seaweed").next().unwrap_or_default();
-    has(since_the_start, "received ring update")
 }
 
 fn find() -> Result<PathBuf, Absent> {
