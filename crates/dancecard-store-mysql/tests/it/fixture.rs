@@ -150,6 +150,21 @@ impl Place {
         value.flatten().map_or("NULL".into(), |value| text(&value))
     }
 
+    /// The same of a table that has the statements that run at the moment. MySQL can't show it while one of them has bytes that
+    /// are no text.
+    pub(crate) async fn ask_of_statements(&self, query: &str) -> String {
+        const NO_TEXT: u16 = 3854;
+        let begun = Instant::now();
+        loop {
+            match self.client().await.query_first::<Option<Value>, _>(query).await {
+                Err(mysql_async::Error::Server(error)) if error.code == NO_TEXT => {
+                    assert!(begun.elapsed() < PATIENCE, "{error}");
+                }
+                value => return value.unwrap().flatten().map_or("NULL".into(), |value| text(&value)),
+            }
+        }
+    }
+
     pub(crate) async fn run(&self, statements: &str) {
         self.client().await.query_drop(statements).await.unwrap();
     }

@@ -81,7 +81,7 @@ async fn a_listing_that_pauses_holds_no_transaction(place: Place) {
          ON trx_mysql_thread_id = id WHERE info LIKE '%{}%' AND id <> connection_id()",
         place.table
     );
-    assert_eq!(place.ask(&open).await, "0");
+    assert_eq!(place.ask_of_statements(&open).await, "0");
 }
 
 async fn a_dropped_listing_leaves_the_engine_at_work(place: Place) {

@@ -138,8 +138,12 @@ async fn a_server_that_hangs_is_given_up_in_time(place: Place) {
     let name = key("a");
     until_it_works(|| store.write(&name, record("before"), WriteMode::Overwrite)).await;
     until_it_works(|| store.health()).await;
+    let version = store.load(&name).await.unwrap().unwrap().version().clone();
+    // So that the statement is prepared.
+    let version = store.write(&name, record("again"), WriteMode::Update(version)).await.unwrap();
     server.pause();
-    let write = store.write(&name, record("held"), WriteMode::Overwrite);
+    // It may yet happen, also after later ones, but not over them.
+    let write = store.write(&name, record("held"), WriteMode::Update(version));
     assert_is(&within(short, write).await.unwrap_err(), ErrorKind::Unavailable, Retry::Unknown);
     assert_is(&within(short, store.load(&name)).await.unwrap_err(), ErrorKind::Unavailable, Retry::Safe);
     server.resume();

@@ -1,6 +1,6 @@
 //! Servers that are killed, restarted, halted, locked, overrun, read only and full.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -218,8 +218,10 @@ async fn a_server_that_hangs_is_given_up_in_time(_: Place) {
     let name = key("a");
     until_it_works(|| store.write(&name, record("before"), WriteMode::Overwrite)).await;
     until_it_works(|| store.health()).await;
+    let version = store.load(&name).await.unwrap().unwrap().version().clone();
     server.pause();
-    let write = store.write(&name, record("held"), WriteMode::Overwrite);
+    // It may yet happen, also after later ones, but not over them.
+    let write = store.write(&name, record("held"), WriteMode::Update(version));
     assert_is(&within(short, write).await.unwrap_err(), ErrorKind::Unavailable, Retry::Unknown);
     assert_is(&within(short, store.load(&name)).await.unwrap_err(), ErrorKind::Unavailable, Retry::Safe);
     server.resume();
@@ -284,23 +286,30 @@ async fn a_server_without_connections_left_serves_on_those_there_are(place: Plac
     create(&PostgresStore::connect(place.config().with_database(&database)).unwrap(), "made").await;
     let grant = format!("CREATE ROLE {role} LOGIN; GRANT ALL ON {} TO {role}", place.table);
     place.client_of(&database).await.batch_execute(&grant).await.unwrap();
-    let config = place.config().with_credentials(role, "").with_database(database);
+    let config = place.config().with_credentials(&role, "").with_database(database);
     let store = Arc::new(PostgresStore::connect(config.clone().with_readers(4).with_writers(4)).unwrap());
     let name = key("made");
     until_it_works(|| store.load(&name)).await;
     until_it_works(|| store.touch(&name, later(1))).await;
     // It would like eight, and gets three.
+    let has_all = Arc::new(AtomicBool::new(false));
     let tasks: Vec<_> = (0..20)
         .map(|number| {
-            let store = Arc::clone(&store);
+            let (store, has_all) = (Arc::clone(&store), Arc::clone(&has_all));
             tokio::spawn(async move {
-                for _ in 0..20 {
+                while !has_all.load(Ordering::SeqCst) {
                     store.write(&key(number), record("x"), WriteMode::Overwrite).await.unwrap();
                     assert!(store.load(&key(number)).await.unwrap().is_some());
                 }
             })
         })
         .collect();
+    let held = format!("SELECT count(*) FROM pg_stat_activity WHERE usename = '{role}'");
+    let begun = std::time::Instant::now();
+    while place.ask(&held).await != "3" {
+        assert!(begun.elapsed() < PATIENCE, "fewer than three");
+    }
+    has_all.store(true, Ordering::SeqCst);
     for task in tasks {
         task.await.unwrap();
     }

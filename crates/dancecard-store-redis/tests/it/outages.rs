@@ -73,10 +73,13 @@ async fn a_paused_server_is_unavailable_and_comes_back() {
     assert_is(&store.load(&key("a")).await.unwrap_err(), ErrorKind::Unavailable, Retry::Safe);
     server.resume();
     until(async || store.health().await.is_ok()).await;
-    let found = store.load(&key("a")).await.unwrap().unwrap();
-    assert_eq!(found.payload() == b"1", *found.version() == version);
-    let update = WriteMode::Update(found.version().clone());
-    store.write(&key("a"), record("3"), update).await.unwrap();
+    until(async || {
+        let found = store.load(&key("a")).await.unwrap().unwrap();
+        assert_eq!(found.payload() == b"1", *found.version() == version);
+        let update = WriteMode::Update(found.version().clone());
+        store.write(&key("a"), record("3"), update).await.is_ok()
+    })
+    .await;
 }
 
 async fn a_replica_takes_no_writes() {
