@@ -63,7 +63,7 @@ async fn writes_leave_the_indexes_alone(_: Place) {
          WHERE relname = '{}'",
         place.table
     );
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     let client = place.client().await;
     while !client.query_one(&counts, &[]).await.unwrap().get::<_, bool>(0) {
         assert!(begun.elapsed() < PATIENCE, "fewer than nine in ten");
@@ -305,7 +305,7 @@ async fn a_server_without_connections_left_serves_on_those_there_are(place: Plac
         })
         .collect();
     let held = format!("SELECT count(*) FROM pg_stat_activity WHERE usename = '{role}'");
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     while place.ask(&held).await != "3" {
         assert!(begun.elapsed() < PATIENCE, "fewer than three");
     }
