@@ -93,9 +93,16 @@ impl<'a> Reference<'a> {
         kept.record.meta.expires_at() <= self.now
     }
 
-    /// Forgets an expired record that the engine forgot.
+    /// Forgets an expired record that the engine forgot. One that expires by itself may do so between any two calls, so it is
+    /// taken away.
     async fn settle(&mut self, slot: Slot) -> Outcome {
-        if self.kept.get(&slot).is_some_and(|kept| self.is_over(kept)) && self.gone(slot).await? {
+        if !self.kept.get(&slot).is_some_and(|kept| self.is_over(kept)) {
+            return Ok(());
+        }
+        if self.env.capabilities().native_expiry {
+            return self.delete(slot).await;
+        }
+        if self.gone(slot).await? {
             self.kept.remove(&slot);
         }
         Ok(())
