@@ -15,6 +15,8 @@ mod absent;
 mod account;
 mod certificates;
 mod folder;
+#[cfg(feature = "trials")]
+mod harm;
 mod keeper;
 mod launch;
 mod patience;
@@ -40,6 +42,8 @@ pub mod services;
 pub mod valkey;
 
 pub use absent::Absent;
+#[cfg(feature = "trials")]
+pub use harm::harm;
 pub use program::{PROGRAMS, folder as programs};
 pub use proxy::{Counts, Mode, Proxy, Way};
 pub use server::{Running, Server};

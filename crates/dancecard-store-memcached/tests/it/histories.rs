@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dancecard_core::{Result, Retry, Store, Version, WriteMode};
-use dancecard_servers::{Mode, Proxy, Running, Way};
+use dancecard_servers::harm;
 use dancecard_store_memcached::MemcachedStore;
 use dancecard_testkit::{Clients, Progress, Random};
 use tokio::sync::watch;
@@ -18,44 +18,21 @@ cases! { "histories":
     a_killed_server_signs_out_and_brings_nothing_back,
 }
 
-/// How many writes are settled between two harms.
-const EACH: usize = 150;
-/// How many there are. Enough is left to do after the last that each has its effect.
-const HARMS: usize = 12;
-
 async fn a_hundred_clients_lose_nothing_to_cuts_and_pauses() {
     let server = server();
     let (proxy, store) = behind_proxy(&server, PATIENT);
     let other = MemcachedStore::connect(through(&proxy)).unwrap();
-    let harm = async |progress: &Progress| harm(&server, &proxy, progress).await;
+    let halt = async || {
+        server.pause();
+        // Long enough that some wait.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        server.resume();
+    };
+    let harm = async |progress: &Progress| harm(&proxy, progress, 5_000, halt).await;
     let told = Clients::new().run([store, other], harm).await.unwrap();
     println!("{told:?}");
     assert_eq!(told.acknowledged + told.unknown, 2000);
     assert!(told.unknown > 0, "nothing was cut: {told:?}");
-}
-
-/// Cuts connections in the middle of requests and of replies, and halts the server every third time instead.
-async fn harm(server: &Running, proxy: &Proxy, progress: &Progress) {
-    let mut random = Random::new(7);
-    for number in 1..=HARMS {
-        assert!(progress.reach(number * EACH).await);
-        if number % 3 == 0 {
-            server.pause();
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            server.resume();
-            continue;
-        }
-        let way = if random.chance(500) { Way::Requests } else { Way::Replies };
-        proxy.set(Mode::Cut { way, after: random.below(5_000) as u64, once: true });
-        tokio::time::timeout(PATIENT, passes(proxy)).await.unwrap();
-    }
-}
-
-/// Until what was to be cut is.
-async fn passes(proxy: &Proxy) {
-    while proxy.mode() != Mode::Pass {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
 }
 
 const CLIENTS: usize = 100;

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use dancecard_servers::{Mode, Proxy, Running, Way};
+use dancecard_servers::{Proxy, harm};
 use dancecard_store_redis::{Config, RedisStore};
 use dancecard_testkit::interleave::{Counterexample, explore, seeds};
-use dancecard_testkit::{Clients, Progress, Random};
+use dancecard_testkit::{Clients, Progress};
 
 use crate::world::*;
 
@@ -15,11 +15,6 @@ trials![
     requests_in_every_order_keep_their_promises,
     requests_in_every_order_near_the_cache_keep_their_promises,
 ];
-
-/// How many writes are settled between two harms.
-const EACH: usize = 150;
-/// How many there are. Enough is left to do after the last that each has its effect.
-const HARMS: usize = 12;
 
 /// Several engines, as several processes have them.
 pub(crate) async fn all_is_kept(config: &Config) {
@@ -37,27 +32,15 @@ async fn a_hundred_clients_lose_nothing_to_cuts_and_kills() {
     let proxy = Proxy::start(server.address()).unwrap();
     let config = config(&proxy.url(&server.url()));
     let engines: Vec<_> = (0..3).map(|_| connect(&config)).collect();
-    let harm = async |progress: &Progress| harm(&server, &proxy, progress).await;
+    let kill = async || {
+        server.kill();
+        server.restart().unwrap();
+    };
+    let harm = async |progress: &Progress| harm(&proxy, progress, 20_000, kill).await;
     let told = Clients::new().run(engines, harm).await.unwrap();
     println!("{told:?}");
     assert_eq!(told.acknowledged + told.unknown, 2000);
     assert!(told.unknown > 0, "nothing was cut: {told:?}");
-}
-
-/// Cuts connections in the middle of requests and of replies, and kills the server every third time instead.
-async fn harm(server: &Running, proxy: &Proxy, progress: &Progress) {
-    let mut random = Random::new(7);
-    for number in 1..=HARMS {
-        assert!(progress.reach(number * EACH).await);
-        if number % 3 == 0 {
-            server.kill();
-            server.restart().unwrap();
-            continue;
-        }
-        let way = if random.chance(500) { Way::Requests } else { Way::Replies };
-        proxy.set(Mode::Cut { way, after: random.below(20_000) as u64, once: true });
-        until(async || proxy.mode() == Mode::Pass).await;
-    }
 }
 
 /// Explores on a thread of its own, since each schedule runs on one, with the engine's work on the runtime.
