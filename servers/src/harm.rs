@@ -2,7 +2,7 @@
 
 use dancecard_testkit::{Progress, Random};
 
-use crate::{Mode, Proxy, Way};
+use crate::{Mode, Proxy};
 
 /// How many writes are settled between two harms.
 const EACH: usize = 150;
@@ -14,7 +14,7 @@ const HARMS: usize = 12;
 ///
 /// # Panics
 /// When the clients end before all is done to them.
-pub async fn harm(proxy: &Proxy, progress: &Progress, most: usize, mut worse: impl AsyncFnMut()) {
+pub async fn harm(proxy: &Proxy, progress: &Progress, most: u64, mut worse: impl AsyncFnMut()) {
     let mut random = Random::new(7);
     for number in 1..=HARMS {
         assert!(progress.reach(number * EACH).await, "the clients are done before the harm is");
@@ -22,7 +22,16 @@ pub async fn harm(proxy: &Proxy, progress: &Progress, most: usize, mut worse: im
             worse().await;
             continue;
         }
-        let way = if random.chance(500) { Way::Requests } else { Way::Replies };
-        proxy.set(Mode::Cut { way, after: random.below(most) as u64, once: true });
+        proxy.set(Mode::cut_by(random.next_u64(), most));
     }
+}
+
+/// Cuts a connection somewhere in its next bytes, at most so many on, each time that so many more writes are settled, for as
+/// long as there are clients.
+pub async fn break_connections(proxy: &Proxy, progress: &Progress, each: usize, most: u64) {
+    let mut random = Random::new(7);
+    while progress.reach(progress.settled() + each).await {
+        proxy.set(Mode::cut_by(random.next_u64(), most));
+    }
+    proxy.set(Mode::Pass);
 }

@@ -43,7 +43,7 @@ pub mod valkey;
 
 pub use absent::Absent;
 #[cfg(feature = "trials")]
-pub use harm::harm;
+pub use harm::{break_connections, harm};
 pub use program::{PROGRAMS, folder as programs};
 pub use proxy::{Counts, Mode, Proxy, Way};
 pub use server::{Running, Server};

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use dancecard_core::{Store, Version, WriteMode};
-use dancecard_servers::Mode;
+use dancecard_servers::break_connections;
 use dancecard_store_mongodb::MongodbStore;
-use dancecard_testkit::{Clients, Progress, Random, Told};
+use dancecard_testkit::{Clients, Progress, Told};
 
 use crate::fixture::*;
 
@@ -55,13 +55,7 @@ async fn while_connections_break(place: Place) -> Told {
     let (proxy, config) = place.proxy();
     let config = config.with_journal(false);
     let engines = [(); 2].map(|()| MongodbStore::connect(config.clone()).unwrap());
-    let breaking = async |progress: &Progress| {
-        let mut random = Random::new(7);
-        while progress.reach(progress.settled() + 20).await {
-            proxy.set(Mode::cut_by(random.next_u64(), 20_000));
-        }
-        proxy.set(Mode::Pass);
-    };
+    let breaking = async |progress: &Progress| break_connections(&proxy, progress, 20, 20_000).await;
     let told = clients().run(engines, breaking).await.unwrap();
     println!("{told:?}");
     told

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use dancecard_core::{Store, Version, WriteMode};
-use dancecard_servers::Mode;
+use dancecard_servers::break_connections;
 use dancecard_store_mysql::MysqlStore;
-use dancecard_testkit::{Clients, Progress, Random};
+use dancecard_testkit::{Clients, Progress};
 
 use crate::fixture::*;
 
@@ -28,13 +28,7 @@ async fn a_hundred_clients_on_breaking_connections_lose_no_update(place: Place) 
     create(&place.open(), "made").await;
     let (proxy, config) = place.proxy();
     let engines = [(); 2].map(|()| MysqlStore::connect(config.clone()).unwrap());
-    let breaking = async |progress: &Progress| {
-        let mut random = Random::new(7);
-        while progress.reach(progress.settled() + 20).await {
-            proxy.set(Mode::cut_by(random.next_u64(), 20_000));
-        }
-        proxy.set(Mode::Pass);
-    };
+    let breaking = async |progress: &Progress| break_connections(&proxy, progress, 20, 20_000).await;
     let told = Clients::new().run(engines, breaking).await.unwrap();
     println!("{told:?}");
     assert!(told.acknowledged > 1500 && told.unknown > 0, "{told:?}");

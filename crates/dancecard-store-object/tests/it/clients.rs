@@ -26,18 +26,11 @@ fn few() -> Clients {
 
 #[cfg(feature = "s3")]
 async fn a_hundred_clients_on_breaking_connections_to_s3_lose_nothing() {
-    use dancecard_servers::{Mode, Proxy};
-    use dancecard_testkit::Random;
+    use dancecard_servers::{Proxy, break_connections};
 
     let proxy = Proxy::start(shared().address()).unwrap();
     let config = config(&proxy.url(&shared().url()));
-    let breaking = async |progress: &Progress| {
-        let mut random = Random::new(7);
-        while progress.reach(progress.settled() + 10).await {
-            proxy.set(Mode::cut_by(random.next_u64(), 1500));
-        }
-        proxy.set(Mode::Pass);
-    };
+    let breaking = async |progress: &Progress| break_connections(&proxy, progress, 10, 1500).await;
     let told = few().run([connect(&config), connect(&config)], breaking).await.unwrap();
     println!("{told:?}");
     assert!(told.acknowledged >= 300 && told.unknown > 0, "{told:?}");

@@ -105,29 +105,10 @@ async fn a_lock_beyond_the_timeout_is_safe_to_retry_and_does_not_stop_readers() 
     assert_eq!(payload(&store, "a").await.unwrap(), b"yes");
 }
 
-#[tokio::test]
-async fn a_lock_is_waited_for_once_by_all_that_meet_it() {
+/// A hundred writes meet a lock that somebody keeps, and all are refused in the time that one of them has. Then it is free.
+async fn a_hundred_meet_a_lock(batch: usize) {
     let place = Place::new();
-    let store = SqliteStore::connect(place.config().with_timeout(Duration::from_millis(300))).unwrap();
-    store.delete(&key("none")).await.unwrap();
-    let lock = place.connection();
-    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let keys: Vec<_> = (0..100).map(key).collect();
-    let mut writes: Vec<_> =
-        keys.iter().map(|key| Box::pin(store.write(key, record(""), WriteMode::Create))).collect();
-    assert!(writes.iter_mut().all(|write| poll_once(write.as_mut()).is_pending()));
-    let begun = std::time::Instant::now();
-    for write in writes {
-        assert_is(&write.await.unwrap_err(), ErrorKind::Unavailable, Retry::Safe);
-    }
-    // One by one it would be thirty seconds.
-    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
-}
-
-#[tokio::test]
-async fn nobody_waits_longer_for_a_lock_because_others_wait_for_it_too() {
-    let place = Place::new();
-    let config = place.config().with_timeout(Duration::from_millis(300)).with_batch(1);
+    let config = place.config().with_timeout(Duration::from_millis(300)).with_batch(batch);
     let store = SqliteStore::connect(config).unwrap();
     store.delete(&key("none")).await.unwrap();
     let lock = place.connection();
@@ -144,6 +125,16 @@ async fn nobody_waits_longer_for_a_lock_because_others_wait_for_it_too() {
     assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
     lock.execute_batch("COMMIT").unwrap();
     create(&store, "after").await;
+}
+
+#[tokio::test]
+async fn a_lock_is_waited_for_once_by_all_that_meet_it() {
+    a_hundred_meet_a_lock(256).await;
+}
+
+#[tokio::test]
+async fn nobody_waits_longer_for_a_lock_because_others_wait_for_it_too() {
+    a_hundred_meet_a_lock(1).await;
 }
 
 #[tokio::test]
