@@ -17,7 +17,7 @@ pub fn is_required(service: &str) -> bool {
 /// ```
 /// use dancecard_testkit::{require, store};
 ///
-/// # async fn connect(url: String) -> store::Opened { unimplemented!() }
+/// # async fn connect(url: String) -> store::Opened { Err(dancecard_testkit::Failure::new("a server", url)) }
 /// let trials = match std::env::var("DANCECARD_TEST_REDIS_URL") {
 ///     Ok(url) => store::trials("redis", move || connect(url.clone())),
 ///     Err(_) => vec![require::absent("redis", "redis", "DANCECARD_TEST_REDIS_URL is not set")],
