@@ -72,7 +72,7 @@ pub(crate) const S3: Client = Client {
 pub(crate) fn http(server: &Server, what: &str, body: &str) -> io::Result<String> {
     let mut stream = connect(server)?;
     let head = format!("Host: 127.0.0.1\r\nConnection: close\r\nContent-Length: {}", body.len());
-    write!(stream, "{what} HTTP/1.1\r\n{head}\r\n\r\n{body}")?;
+    stream.write_all(format!("{what} HTTP/1.1\r\n{head}\r\n\r\n{body}").as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     Ok(answer)

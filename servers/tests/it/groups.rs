@@ -92,7 +92,8 @@ fn is_member(server: &Server) -> Result<bool, Absent> {
 pub(crate) fn s3() -> Result<(), Failed> {
     let service = s3::start()?;
     let gateway = service.members()[0];
-    ensure(http(gateway, "PUT /dancecard/key", "value")?.contains("AccessDenied"), "anybody may write")?;
+    // Nothing is sent after the head: who refuses by the head alone may reset what is still on its way, and the answer with it.
+    ensure(http(gateway, "PUT /dancecard/key", "")?.contains("AccessDenied"), "anybody may write")?;
     (S3.write)(gateway)?;
     service.pause();
     ensure(is_silent(gateway, b"GET / HTTP/1.1\r\n\r\n")?, "it answers while it is paused")?;
