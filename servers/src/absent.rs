@@ -1,6 +1,7 @@
 //! Why there is no server.
 
 use std::fmt;
+use std::process::ExitCode;
 
 /// Why a server is not there: its program is missing, or it did not come up.
 ///
@@ -37,6 +38,12 @@ impl Absent {
     /// Whether the program is there, but did not come up. Then nothing may be skipped.
     pub fn is_broken(&self) -> bool {
         self.broken
+    }
+
+    /// Says so, as the end of a program that is nothing without the server.
+    pub fn report(&self) -> ExitCode {
+        eprintln!("{self}");
+        ExitCode::FAILURE
     }
 
     /// The line that stands for all tests of `engine` in a list of tests.

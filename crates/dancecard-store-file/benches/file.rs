@@ -1,9 +1,9 @@
 //! Processor time of our reads and writes beside the same work on plain files, and what the disk gives when many write.
 //!
 //! `cargo bench -p dancecard-store-file`. The folders are in the system's directory for temporary files, or in
-//! `BENCH_DIR`. Rounds of both sides alternate, so that both see the same machine. The plain side is what an application
+//! `BENCH_DIR`. [`Beside`] says what each line is; it fails when ours take more than they may. The plain side is what an application
 //! writes for itself: `spawn_blocking` around a read, or around a read, a comparison, a new file, and a rename under a
-//! lock. Without `--bench`, as under `cargo test --benches`, each case does a few operations only.
+//! lock.
 
 #![allow(clippy::unwrap_used)]
 
@@ -11,102 +11,53 @@ use std::fs;
 use std::future::Future;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dancecard_core::{Codec as _, JsonCodec, Meta, Record, RecordKey, Store, Timestamp, WriteMode};
 use dancecard_store_file::{Config, FileStore, Format, Synchronous};
-use rustix::time::{ClockId, clock_gettime};
+use dancecard_testkit::Beside;
 
 const TASKS: usize = 32;
 const SESSIONS: usize = 4096;
-const ROUNDS: usize = 7;
 
 struct Bench {
     place: PathBuf,
     operations: usize,
 }
 
-fn main() {
-    let full = std::env::args().any(|argument| argument == "--bench");
+fn main() -> ExitCode {
     let place = std::env::var_os("BENCH_DIR").map_or_else(std::env::temp_dir, Into::into);
-    let bench = Bench { place, operations: if full { 2048 } else { 32 } };
+    let bench = Bench { place, operations: if Beside::is_bench() { 2048 } else { 32 } };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    runtime.block_on(async {
-        bench.ratios().await;
-        bench.throughput().await;
-    });
+    let mut beside = Beside::new(TASKS, 7);
+    for format in [Format::Json, Format::MsgPack, Format::Yaml] {
+        runtime.block_on(bench.compare(format, &mut beside));
+    }
+    runtime.block_on(bench.throughput());
+    beside.verdict()
 }
 
 impl Bench {
     /// Ours beside plain files, without waiting for the disk.
-    async fn ratios(&self) {
-        println!("{:<26} {:>12} {:>12} {:>7}", "CPU per operation", "ours µs", "plain µs", "ratio");
-        for format in [Format::Json, Format::MsgPack, Format::Yaml] {
-            let folder = tempfile::tempdir_in(&self.place).unwrap();
-            let config = Config::new(folder.path().join("ours"))
-                .with_synchronous(Synchronous::Normal)
-                .with_format(format);
-            let store = Arc::new(FileStore::connect(config).unwrap());
-            let plain = Arc::new(Plain::new(folder.path().join("plain"), false));
-            for n in 0..SESSIONS.min(self.operations) {
-                write(Arc::clone(&store), n).await;
-                let plain = Arc::clone(&plain);
-                tokio::task::spawn_blocking(move || plain.write(n)).await.unwrap();
-            }
-            self.compare(
-                &format!("read, {format:?}"),
-                |n| read(Arc::clone(&store), n),
-                |n| plain_read(Arc::clone(&plain), n),
-            )
-            .await;
-            self.compare(
-                &format!("write, {format:?}"),
-                |n| write(Arc::clone(&store), n),
-                |n| plain_write(Arc::clone(&plain), n),
-            )
-            .await;
+    async fn compare(&self, format: Format, beside: &mut Beside) {
+        let folder = tempfile::tempdir_in(&self.place).unwrap();
+        let config =
+            Config::new(folder.path().join("ours")).with_synchronous(Synchronous::Normal).with_format(format);
+        let store = Arc::new(FileStore::connect(config).unwrap());
+        let plain = Arc::new(Plain::new(folder.path().join("plain"), false));
+        for n in 0..SESSIONS.min(self.operations) {
+            write(Arc::clone(&store), n).await;
+            plain_write(Arc::clone(&plain), n).await;
         }
-    }
-
-    async fn compare<A, B>(&self, name: &str, ours: impl Fn(usize) -> A, plain: impl Fn(usize) -> B)
-    where
-        A: Future<Output = ()> + Send + 'static,
-        B: Future<Output = ()> + Send + 'static,
-    {
-        let (mut us, mut them) = (Vec::new(), Vec::new());
-        for _ in 0..ROUNDS {
-            us.push(self.cpu(&ours).await);
-            them.push(self.cpu(&plain).await);
-        }
-        us.sort_by(f64::total_cmp);
-        them.sort_by(f64::total_cmp);
-        let (us, them) = (us[ROUNDS / 2], them[ROUNDS / 2]);
-        println!("{name:<26} {us:>12.1} {them:>12.1} {:>7.2}", us / them);
-    }
-
-    /// Microseconds of processor time for one operation, many at once.
-    async fn cpu<F: Future<Output = ()> + Send + 'static>(&self, operation: &impl Fn(usize) -> F) -> f64 {
-        let before = cpu_time();
-        self.many(operation).await;
-        (cpu_time() - before).as_secs_f64() * 1e6 / self.operations as f64
-    }
-
-    async fn many<F: Future<Output = ()> + Send + 'static>(&self, operation: &impl Fn(usize) -> F) {
         let each = self.operations / TASKS;
-        let tasks: Vec<_> = (0..TASKS)
-            .map(|task| {
-                let work: Vec<F> = (0..each).map(|round| operation(number(task, round))).collect();
-                tokio::spawn(async move {
-                    for one in work {
-                        one.await;
-                    }
-                })
-            })
-            .collect();
-        for task in tasks {
-            task.await.unwrap();
-        }
+        let own = |task| rounds(each, task, on(&store, read));
+        let by_hand = |task| rounds(each, task, on(&plain, plain_read));
+        beside.in_turn(&format!("read, {format:?}"), Some(Beside::READ), each, own, by_hand).await;
+        let own = |task| rounds(each, task, on(&store, write));
+        let by_hand = |task| rounds(each, task, on(&plain, plain_write));
+        beside.in_turn(&format!("read and write, {format:?}"), Some(Beside::WRITE), each, own, by_hand).await;
     }
 
     /// Writes a second when each waits for the disk, by the number of threads.
@@ -116,12 +67,10 @@ impl Bench {
             let folder = tempfile::tempdir_in(&self.place).unwrap();
             let config = Config::new(folder.path().join("ours")).with_writers(writers);
             let store = Arc::new(FileStore::connect(config).unwrap());
-            let bench = Self { place: PathBuf::new(), operations: self.operations.min(2048) };
-            bench.many(&|n| write(Arc::clone(&store), n)).await;
+            self.write_all(&store).await;
             let begun = Instant::now();
-            bench.many(&|n| write(Arc::clone(&store), n)).await;
-            let seconds = begun.elapsed().as_secs_f64();
-            let per_second = bench.operations as f64 / seconds;
+            self.write_all(&store).await;
+            let per_second = self.operations as f64 / begun.elapsed().as_secs_f64();
             println!(
                 "{:<26} {per_second:>12.0} {:>12.2}",
                 format!("{writers} threads, {TASKS} tasks"),
@@ -129,16 +78,32 @@ impl Bench {
             );
         }
     }
+
+    async fn write_all(&self, store: &Arc<FileStore>) {
+        let each = self.operations / TASKS;
+        let tasks: Vec<_> =
+            (0..TASKS).map(|task| tokio::spawn(rounds(each, task, on(store, write)))).collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+    }
+}
+
+/// An operation on what it works on.
+fn on<S, F>(side: &Arc<S>, operation: fn(Arc<S>, usize) -> F) -> impl Fn(usize) -> F + use<S, F> {
+    let side = Arc::clone(side);
+    move |n| operation(Arc::clone(&side), n)
+}
+
+async fn rounds<F: Future<Output = ()>>(each: usize, task: usize, operation: impl Fn(usize) -> F) {
+    for round in 0..each {
+        operation(number(task, round)).await;
+    }
 }
 
 /// No two tasks work on one session.
 fn number(task: usize, round: usize) -> usize {
     (round * 7919) % (SESSIONS / TASKS) * TASKS + task
-}
-
-fn cpu_time() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
 }
 
 fn key(n: usize) -> RecordKey {

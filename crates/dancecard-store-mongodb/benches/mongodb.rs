@@ -3,12 +3,11 @@
 //! `cargo bench -p dancecard-store-mongodb` starts a server, and a replica set of one, and lets 32 tasks read and write
 //! sessions of 1 KiB, in turn by the engine and by hand: the same fields of the same collection, with the driver's raw
 //! documents, its own way of repeating writes, and as many connections.
-//! Each line is processor time of this process, user and system, per operation: the median of the rounds, and of the
-//! ratios of neighbours. Without `--bench`, as under `cargo test --benches`, there is one short round.
+//! [`Beside`] says what each line is. It fails when the engine takes more than it may.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::future::Future;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -16,70 +15,39 @@ use std::time::Duration;
 use dancecard_core::{Meta, Record, RecordKey, Store, Timestamp, WriteMode};
 use dancecard_servers::{mongod, mongod_replica_set};
 use dancecard_store_mongodb::{Config, MongodbStore};
+use dancecard_testkit::Beside;
 use mongodb::bson::raw::RawDocumentBuf;
 use mongodb::bson::{Binary, DateTime, doc, rawdoc, spec::BinarySubtype};
 use mongodb::options::{ReadConcern, WriteConcern};
 use mongodb::{Client, Collection};
-use rustix::time::{ClockId, clock_gettime};
 
 const TASKS: usize = 32;
 const EACH: usize = 300;
 const PAYLOAD: usize = 1024;
 
-fn main() {
-    let full = std::env::args().any(|argument| argument == "--bench");
+fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let rounds = if full { 15 } else { 1 };
-    println!("{:<34} {:>9} {:>9} {:>7}", "CPU µs of this process per", "engine", "by hand", "ratio");
+    let mut beside = Beside::new(TASKS, 15);
     match mongod::start() {
-        Ok(server) => runtime.block_on(compare("one server", &server.url(), rounds)),
-        Err(absent) => return println!("{absent}"),
+        Ok(server) => runtime.block_on(compare("one server", &server.url(), &mut beside)),
+        Err(absent) => return absent.report(),
     }
     match mongod_replica_set::start() {
-        Ok(set) => runtime.block_on(compare("replica set", &set.url(), rounds)),
-        Err(absent) => println!("{absent}"),
+        Ok(set) => runtime.block_on(compare("replica set", &set.url(), &mut beside)),
+        Err(absent) => return absent.report(),
     }
+    beside.verdict()
 }
 
-async fn compare(what: &str, url: &str, rounds: usize) {
+async fn compare(what: &str, url: &str, beside: &mut Beside) {
     let config = Config::from_url(url).unwrap().with_journal(false);
     let ours = Arc::new(MongodbStore::connect(config).unwrap());
     fill(&ours).await;
     let bare = Arc::new(Bare::open(url).await);
-    let (mut reads, mut writes) = (Vec::new(), Vec::new());
-    for _ in 0..rounds {
-        let own = cost(|task| read(Arc::clone(&ours), task)).await;
-        reads.push((own, cost(|task| read_bare(Arc::clone(&bare), task)).await));
-        let own = cost(|task| write(Arc::clone(&ours), task)).await;
-        writes.push((own, cost(|task| write_bare(Arc::clone(&bare), task)).await));
-    }
-    report(&format!("read, {what}"), &reads);
-    report(&format!("conditional write, {what}"), &writes);
-}
-
-fn report(name: &str, rounds: &[(f64, f64)]) {
-    let median = |of: fn(&(f64, f64)) -> f64| {
-        let mut all: Vec<f64> = rounds.iter().map(of).collect();
-        all.sort_by(f64::total_cmp);
-        all[all.len() / 2]
-    };
-    let (own, bare, ratio) = (median(|round| round.0), median(|round| round.1), median(|(a, b)| a / b));
-    println!("{name:<34} {own:>9.2} {bare:>9.2} {ratio:>7.2}");
-}
-
-/// Microseconds of processor time per operation.
-async fn cost<F: Future<Output = ()> + Send + 'static>(work: impl Fn(usize) -> F) -> f64 {
-    let begun = processor_time();
-    let tasks: Vec<_> = (0..TASKS).map(|task| tokio::spawn(work(task))).collect();
-    for task in tasks {
-        task.await.unwrap();
-    }
-    (processor_time() - begun).as_secs_f64() * 1e6 / (TASKS * EACH) as f64
-}
-
-fn processor_time() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+    let (name, by_hand) = (format!("read, {what}"), |task| read_bare(Arc::clone(&bare), task));
+    beside.in_turn(&name, Some(Beside::READ), EACH, |task| read(Arc::clone(&ours), task), by_hand).await;
+    let (name, by_hand) = (format!("conditional write, {what}"), |task| write_bare(Arc::clone(&bare), task));
+    beside.in_turn(&name, Some(Beside::WRITE), EACH, |task| write(Arc::clone(&ours), task), by_hand).await;
 }
 
 fn key(task: usize) -> RecordKey {
@@ -113,7 +81,6 @@ async fn write(store: Arc<MongodbStore>, task: usize) {
     }
 }
 
-/// The client, with a connection and prepared statements for each task.
 /// The driver as its documentation shows it, with raw documents.
 struct Bare {
     sessions: Collection<RawDocumentBuf>,

@@ -3,21 +3,20 @@
 //! `cargo bench -p dancecard-store-mysql` starts a server, and lets 32 tasks read and write sessions of 1 KiB, in
 //! turn by the engine and by hand: the same columns of the same table, by prepared statements, on a connection for each
 //! task.
-//! Each line is processor time of this process, user and system, per operation: the median of the rounds, and of the
-//! ratios of neighbours. Without `--bench`, as under `cargo test --benches`, there is one short round.
+//! [`Beside`] says what each line is. It fails when the engine takes more than it may.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::future::Future;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use dancecard_core::{Meta, Record, RecordKey, Store, Timestamp, WriteMode};
 use dancecard_store_mysql::{Config, MysqlStore};
+use dancecard_testkit::Beside;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Opts, OptsBuilder, Statement};
-use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::Mutex;
 
 const TASKS: usize = 32;
@@ -28,57 +27,26 @@ const SELECT: &str = "SELECT version, expires_at, meta, payload FROM dancecard_s
 const UPDATE: &str = "UPDATE dancecard_session SET version = ?, expires_at = ?, principal = ?, meta = ?, \
     payload = ? WHERE `key` = ? AND version = ?";
 
-fn main() {
-    let full = std::env::args().any(|argument| argument == "--bench");
+fn main() -> ExitCode {
     let server = match dancecard_servers::mariadb::start() {
         Ok(server) => server,
-        Err(absent) => return println!("{absent}"),
+        Err(absent) => return absent.report(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let rounds = if full { 15 } else { 1 };
-    println!("{:<34} {:>9} {:>9} {:>7}", "CPU µs of this process per", "engine", "by hand", "ratio");
-    runtime.block_on(compare(&server.url(), rounds));
+    let mut beside = Beside::new(TASKS, 15);
+    runtime.block_on(compare(&server.url(), &mut beside));
+    beside.verdict()
 }
 
-async fn compare(url: &str, rounds: usize) {
+async fn compare(url: &str, beside: &mut Beside) {
     let config = Config::from_url(url).unwrap().with_connections(TASKS);
     let ours = Arc::new(MysqlStore::connect(config).unwrap());
     fill(&ours).await;
     let bare = Arc::new(Bare::open(url).await);
-    let (mut reads, mut writes) = (Vec::new(), Vec::new());
-    for _ in 0..rounds {
-        let own = cost(|task| read(Arc::clone(&ours), task)).await;
-        reads.push((own, cost(|task| read_bare(Arc::clone(&bare), task)).await));
-        let own = cost(|task| write(Arc::clone(&ours), task)).await;
-        writes.push((own, cost(|task| write_bare(Arc::clone(&bare), task)).await));
-    }
-    report("read", &reads);
-    report("conditional write", &writes);
-}
-
-fn report(name: &str, rounds: &[(f64, f64)]) {
-    let median = |of: fn(&(f64, f64)) -> f64| {
-        let mut all: Vec<f64> = rounds.iter().map(of).collect();
-        all.sort_by(f64::total_cmp);
-        all[all.len() / 2]
-    };
-    let (own, bare, ratio) = (median(|round| round.0), median(|round| round.1), median(|(a, b)| a / b));
-    println!("{name:<34} {own:>9.2} {bare:>9.2} {ratio:>7.2}");
-}
-
-/// Microseconds of processor time per operation.
-async fn cost<F: Future<Output = ()> + Send + 'static>(work: impl Fn(usize) -> F) -> f64 {
-    let begun = processor_time();
-    let tasks: Vec<_> = (0..TASKS).map(|task| tokio::spawn(work(task))).collect();
-    for task in tasks {
-        task.await.unwrap();
-    }
-    (processor_time() - begun).as_secs_f64() * 1e6 / (TASKS * EACH) as f64
-}
-
-fn processor_time() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+    let by_hand = |task| read_bare(Arc::clone(&bare), task);
+    beside.in_turn("read", Some(Beside::READ), EACH, |task| read(Arc::clone(&ours), task), by_hand).await;
+    let (name, by_hand) = ("conditional write", |task| write_bare(Arc::clone(&bare), task));
+    beside.in_turn(name, Some(Beside::WRITE), EACH, |task| write(Arc::clone(&ours), task), by_hand).await;
 }
 
 fn key(task: usize) -> RecordKey {

@@ -3,37 +3,37 @@
 //! `cargo bench -p dancecard-store-object --features s3` starts a server of the S3 interface and lets 16 tasks read and
 //! write sessions of 1 KiB, in turn by the engine and by hand: the bytes and the mark of an object, and a write on the
 //! condition of that mark, each with an HTTP client of its own.
-//! Each line is processor time of this process, user and system, per operation: the median of the rounds, and of the
-//! ratios of neighbours. Without `--bench`, as under `cargo test --benches`, there is one short round.
+//! [`Beside`] says what each line is. It fails when the engine takes more than it may.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::future::Future;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use dancecard_core::{Meta, Record, RecordKey, Store, Timestamp, WriteMode};
 use dancecard_servers::s3;
 use dancecard_store_object::{Config, ObjectStore};
+use dancecard_testkit::Beside;
 use opendal::options::WriteOptions;
 use opendal::{HttpTransporter, OperationContext, Operator};
 use opendal_http_transport_reqwest::ReqwestTransport;
-use rustix::time::{ClockId, clock_gettime};
 
 const TASKS: usize = 16;
 const PAYLOAD: usize = 1024;
 
-fn main() {
-    let full = std::env::args().any(|argument| argument == "--bench");
+fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let (rounds, each) = if full { (15, 60) } else { (1, 2) };
-    match s3::start() {
-        Ok(server) => runtime.block_on(compare(&server.url(), rounds, each)),
-        Err(absent) => println!("{absent}"),
-    }
+    let server = match s3::start() {
+        Ok(server) => server,
+        Err(absent) => return absent.report(),
+    };
+    let mut beside = Beside::new(TASKS, 15);
+    runtime.block_on(compare(&server.url(), if Beside::is_bench() { 60 } else { 2 }, &mut beside));
+    beside.verdict()
 }
 
-async fn compare(url: &str, rounds: usize, each: usize) {
+async fn compare(url: &str, each: usize, beside: &mut Beside) {
     let config = config(url);
     let ours = Arc::new(ObjectStore::connect(config.clone()).unwrap());
     let bare = Arc::new(bare(&config));
@@ -41,41 +41,12 @@ async fn compare(url: &str, rounds: usize, each: usize) {
         ours.write(&key(task), record(0), WriteMode::Overwrite).await.unwrap();
         bare.write(&path(task), body(0)).await.unwrap();
     }
-    let (mut reads, mut writes) = (Vec::new(), Vec::new());
-    for _ in 0..rounds {
-        let own = cost(each, |task| read(Arc::clone(&ours), task, each)).await;
-        reads.push((own, cost(each, |task| read_bare(Arc::clone(&bare), task, each)).await));
-        let own = cost(each, |task| write(Arc::clone(&ours), task, each)).await;
-        writes.push((own, cost(each, |task| write_bare(Arc::clone(&bare), task, each)).await));
-    }
-    println!("{:<34} {:>9} {:>9} {:>7}", "CPU µs of this process per", "engine", "by hand", "ratio");
-    report("read", &reads);
-    report("conditional write", &writes);
-}
-
-fn report(name: &str, rounds: &[(f64, f64)]) {
-    let median = |of: fn(&(f64, f64)) -> f64| {
-        let mut all: Vec<f64> = rounds.iter().map(of).collect();
-        all.sort_by(f64::total_cmp);
-        all[all.len() / 2]
-    };
-    let (own, bare, ratio) = (median(|round| round.0), median(|round| round.1), median(|(a, b)| a / b));
-    println!("{name:<34} {own:>9.2} {bare:>9.2} {ratio:>7.2}");
-}
-
-/// Microseconds of processor time per operation.
-async fn cost<F: Future<Output = ()> + Send + 'static>(each: usize, work: impl Fn(usize) -> F) -> f64 {
-    let begun = processor_time();
-    let tasks: Vec<_> = (0..TASKS).map(|task| tokio::spawn(work(task))).collect();
-    for task in tasks {
-        task.await.unwrap();
-    }
-    (processor_time() - begun).as_secs_f64() * 1e6 / (TASKS * each) as f64
-}
-
-fn processor_time() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+    let own = |task| read(Arc::clone(&ours), task, each);
+    let by_hand = |task| read_bare(Arc::clone(&bare), task, each);
+    beside.in_turn("read", Some(Beside::READ), each, own, by_hand).await;
+    let own = |task| write(Arc::clone(&ours), task, each);
+    let by_hand = |task| write_bare(Arc::clone(&bare), task, each);
+    beside.in_turn("conditional write", Some(Beside::WRITE), each, own, by_hand).await;
 }
 
 fn config(url: &str) -> Config {

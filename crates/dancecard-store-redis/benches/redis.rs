@@ -1,19 +1,19 @@
-//! Reads and writes of a session of 1 KiB beside the client's own calls on the same server: processor time of this
-//! process, per operation and as a ratio, and operations per second.
+//! Reads and writes of a session of 1 KiB beside the client's own calls on the same server.
 //!
-//! `cargo bench -p dancecard-store-redis`. Each side has one connection and 64 tasks at once; their rounds take turns, so
-//! that whatever else the machine does falls on both. Without `--bench`, as under `cargo test --benches`, each case does a
-//! few operations only.
+//! `cargo bench -p dancecard-store-redis`. Each side has one connection and 64 tasks at once. [`Beside`] says what each line is. It
+//! fails when the engine takes more than it may.
 
 #![allow(clippy::unwrap_used)]
 
 use std::future::Future;
+use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use dancecard_core::{Meta, Record, RecordKey, Store, Timestamp, Version, WriteMode};
 use dancecard_servers::redis::start;
 use dancecard_store_redis::{Config, RedisStore};
+use dancecard_testkit::Beside;
 use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, Script};
@@ -28,18 +28,16 @@ const COMPARE_AND_SET: &str = "\
     if redis.call('GETRANGE', KEYS[1], 0, 7) ~= ARGV[1] then return 0 end \
     redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) return 1";
 
-fn main() {
+fn main() -> ExitCode {
     let server = match start() {
         Ok(server) => server,
-        Err(absent) => return println!("{absent}"),
+        Err(absent) => return absent.report(),
     };
-    let full = std::env::args().any(|argument| argument == "--bench");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    println!(
-        "{:<22} {:>10} {:>10} {:>9} {:>9} {:>7}",
-        "1 KiB session", "client/s", "ours/s", "CPU µs", "ours µs", "ratio"
-    );
-    runtime.block_on(cases(&server.url(), full));
+    let mut measured =
+        Measured { beside: Beside::new(TASKS, 11), each: if Beside::is_bench() { 200 } else { 2 } };
+    runtime.block_on(cases(&server.url(), &mut measured));
+    measured.beside.verdict()
 }
 
 /// Both sides of a comparison.
@@ -52,90 +50,53 @@ struct Sides {
     versions: Vec<Mutex<Option<Version>>>,
 }
 
-async fn cases(url: &str, full: bool) {
+async fn cases(url: &str, measured: &mut Measured) {
     let sides = Arc::new(Sides::new(url).await);
     sides.fill().await;
-    let (rounds, operations) = if full { (11, 200) } else { (1, 2) };
-    let measure = |name| Measured { name, rounds, operations, sides: sides.clone() };
-    measure("read").run(Sides::client_read, Sides::read).await;
-    measure("write, visitor").run(Sides::client_write, |sides, n| sides.write(n, false)).await;
-    measure("write, member").run(Sides::client_write, |sides, n| sides.write(n, true)).await;
-    measure("touch").run(Sides::client_write, Sides::touch).await;
-    measure("read, near cache").run(Sides::client_read, Sides::read_near).await;
+    let (read, write) = (Some(Beside::READ), Some(Beside::WRITE));
+    measured.case("read", read, &sides, Sides::read, Sides::client_read).await;
+    measured
+        .case("write, visitor", write, &sides, |sides, n| sides.write(n, false), Sides::client_write)
+        .await;
+    measured.case("write, member", write, &sides, |sides, n| sides.write(n, true), Sides::client_write).await;
+    measured.case("touch", write, &sides, Sides::touch, Sides::client_write).await;
+    measured.case("read, near cache", read, &sides, Sides::read_near, Sides::client_read).await;
 }
 
 struct Measured {
-    name: &'static str,
-    rounds: usize,
-    operations: usize,
-    sides: Arc<Sides>,
+    beside: Beside,
+    each: usize,
 }
 
 impl Measured {
-    /// Rounds of one side and of the other in turn; the middle one of each counts.
-    async fn run<A, B>(
-        &self,
-        client: fn(Arc<Sides>, usize) -> A,
-        ours: impl Fn(Arc<Sides>, usize) -> B + Copy + Send + 'static,
+    async fn case<A, B>(
+        &mut self,
+        name: &str,
+        aim: Option<f64>,
+        sides: &Arc<Sides>,
+        ours: impl Fn(Arc<Sides>, usize) -> A + Copy + Send + 'static,
+        by_hand: fn(Arc<Sides>, usize) -> B,
     ) where
         A: Future<Output = ()> + Send + 'static,
         B: Future<Output = ()> + Send + 'static,
     {
-        let (mut theirs, mut own) = (Vec::new(), Vec::new());
-        for _ in 0..self.rounds {
-            theirs.push(self.round(client).await);
-            own.push(self.round(ours).await);
-        }
-        let (client, ours) = (middle(theirs), middle(own));
-        let ratio = ours.cpu / client.cpu;
-        let Self { name, .. } = self;
-        println!(
-            "{name:<22} {:>10.0} {:>10.0} {:>9.2} {:>9.2} {ratio:>7.2}",
-            client.per_second, ours.per_second, client.cpu, ours.cpu
-        );
-    }
-
-    async fn round<F>(&self, operation: impl Fn(Arc<Sides>, usize) -> F + Copy + Send + 'static) -> Round
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        let (begun, cpu) = (Instant::now(), cpu_time());
-        let loops: Vec<_> = (0..TASKS)
-            .map(|task| {
-                let (sides, operations) = (self.sides.clone(), self.operations);
-                tokio::spawn(async move {
-                    for number in 0..operations {
-                        // No two tasks ever work on one session.
-                        operation(sides.clone(), number * 7919 % (SESSIONS / TASKS) * TASKS + task).await;
-                    }
-                })
-            })
-            .collect();
-        for one in loops {
-            one.await.unwrap();
-        }
-        let count = (TASKS * self.operations) as f64;
-        let cpu = (cpu_time() - cpu).as_secs_f64() * 1e6 / count;
-        Round { cpu, per_second: count / begun.elapsed().as_secs_f64() }
+        let each = self.each;
+        let own = |task| rounds(Arc::clone(sides), task, each, ours);
+        let other = |task| rounds(Arc::clone(sides), task, each, by_hand);
+        self.beside.in_turn(name, aim, each, own, other).await;
     }
 }
 
-#[derive(Clone, Copy)]
-struct Round {
-    /// Microseconds of processor time per operation.
-    cpu: f64,
-    per_second: f64,
-}
-
-fn middle(mut rounds: Vec<Round>) -> Round {
-    rounds.sort_by(|a, b| a.cpu.total_cmp(&b.cpu));
-    rounds[rounds.len() / 2]
-}
-
-/// What this process used so far, system time included.
-fn cpu_time() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
+/// No two tasks ever work on one session.
+async fn rounds<F: Future<Output = ()>>(
+    sides: Arc<Sides>,
+    task: usize,
+    each: usize,
+    operation: impl Fn(Arc<Sides>, usize) -> F,
+) {
+    for number in 0..each {
+        operation(Arc::clone(&sides), number * 7919 % (SESSIONS / TASKS) * TASKS + task).await;
+    }
 }
 
 impl Sides {

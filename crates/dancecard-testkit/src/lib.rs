@@ -38,6 +38,8 @@
 //! An engine of a server also shows what it is worth when connections break and the server is killed: [`Clients`] are a
 //! hundred that write at once meanwhile, and hold what they were told against what is there.
 //!
+//! A bench of an engine shows what it takes [beside](Beside) the client that it is built on.
+//!
 //! An adapter is whatever passes the suite in [`http`], whose front page says how to run it.
 //!
 //! `DANCECARD_TEST_SEED`, `DANCECARD_TEST_SEQUENCES` and `DANCECARD_TEST_OPERATIONS` vary what is random,
@@ -48,6 +50,7 @@ pub mod interleave;
 pub mod require;
 pub mod store;
 
+mod beside;
 mod clients;
 mod counting;
 mod failure;
@@ -55,6 +58,7 @@ mod fault;
 mod random;
 mod small_disk;
 
+pub use beside::Beside;
 pub use clients::{Clients, Progress, Told};
 pub use counting::{Calls, Counter, CountingStore};
 pub use dancecard_core::Operation;

@@ -4,11 +4,13 @@
 //! told), each of 1 KiB, a quarter of them signed in, a tenth of them soon expired. It prints how long a load takes, after
 //! as many to warm up, with 10,000 of them and with all, what a listing and one of a principal take, and how long a load
 //! takes while the expired ones go: by a purge, or by the server itself. Servers are started for this and ended after;
-//! files are in the system's directory for temporary files, or in `BENCH_DIR`, and not synced. Without `--bench` there are
-//! 1,000 sessions.
+//! files are in the system's directory for temporary files, or in `BENCH_DIR`, and not synced. It fails when a load of all takes
+//! more than 1.3 times one of 10,000, or one beside expiry more than twice as long as before. Without `--bench` there are 1,000
+//! sessions, and no aim counts.
 
 #![allow(clippy::unwrap_used)]
 
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -23,34 +25,47 @@ const LOADS: usize = 20_000;
 const PER_PURGE: usize = 1000;
 const ENGINES: [&str; 4] = ["redis", "postgres", "sqlite", "file"];
 
-fn main() {
+/// How many times as long as of few a load of all may take.
+const FLAT: f64 = 1.3;
+/// How many times as long a load may take while expired sessions go.
+const BESIDE_EXPIRY: f64 = 2.0;
+
+fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let full = words.iter().any(|word| word == "--bench");
     let told = std::env::var("SCALE").ok().and_then(|count| count.parse().ok());
     let count = if full { told.unwrap_or(100_000) } else { 1000 };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let is_wanted = |engine: &str| words.iter().all(|word| word.starts_with('-') || word == engine);
+    let mut kept = true;
     for engine in ENGINES.into_iter().filter(|engine| is_wanted(engine)) {
         println!("== {engine}");
-        runtime.block_on(run_on(engine, count));
+        kept &= runtime.block_on(run_on(engine, count));
     }
+    ExitCode::from(u8::from(full && !kept))
 }
 
-async fn run_on(engine: &str, count: usize) {
+/// Whether each aim is kept.
+async fn run_on(engine: &str, count: usize) -> bool {
     let place = std::env::var_os("BENCH_DIR").map_or_else(std::env::temp_dir, Into::into);
     let folder = tempfile::tempdir_in(place).unwrap();
     match engine {
         "redis" => match dancecard_servers::redis::start() {
             Ok(server) => run(redis(&server.url()), count, Expiry::OfServer).await,
-            Err(absent) => println!("{absent}"),
+            Err(absent) => is_absent(&absent),
         },
         "postgres" => match dancecard_servers::postgres::start() {
             Ok(server) => run(postgres(&server.url()), count, Expiry::Purged).await,
-            Err(absent) => println!("{absent}"),
+            Err(absent) => is_absent(&absent),
         },
         "sqlite" => run(sqlite(&folder.path().join("sessions.db")), count, Expiry::Purged).await,
         _ => run(file(&folder.path().join("sessions")), count, Expiry::Purged).await,
     }
+}
+
+fn is_absent(absent: &dancecard_servers::Absent) -> bool {
+    println!("{absent}");
+    false
 }
 
 fn redis(url: &str) -> SharedStore {
@@ -84,28 +99,39 @@ enum Expiry {
     OfServer,
 }
 
-async fn run(store: SharedStore, count: usize, expiry: Expiry) {
+async fn run(store: SharedStore, count: usize, expiry: Expiry) -> bool {
     let few = 10_000.min(count);
     fill(&store, (0..few).collect()).await;
-    told("load", few, after_a_warm_up(&store, few).await);
+    let of_few = told("load", few, after_a_warm_up(&store, few).await);
     let begun = Instant::now();
     fill(&store, (few..count).collect()).await;
     each("write", count - few, begun.elapsed());
-    told("load", count, after_a_warm_up(&store, count).await);
-
-    let begun = Instant::now();
-    assert_eq!(listed(&store, ListQuery::all()).await, count);
-    each("list", count, begun.elapsed());
-    let begun = Instant::now();
-    let sessions = listed(&store, ListQuery::of("user 7".into())).await;
-    println!("list {sessions} sessions of one principal: {:?}", begun.elapsed());
-    match expiry {
+    let of_all = told("load", count, after_a_warm_up(&store, count).await);
+    listings(&store, count).await;
+    let beside = match expiry {
         Expiry::Purged => purge_beside_loads(&store, count).await,
         Expiry::OfServer => expire_beside_loads(&store, count).await,
-    }
+    };
+    let is_flat = within("of all beside few", of_all, of_few, FLAT);
+    within("beside expiry", beside, of_all, BESIDE_EXPIRY) && is_flat
 }
 
-async fn purge_beside_loads(store: &SharedStore, count: usize) {
+fn within(what: &str, one: Duration, other: Duration, aim: f64) -> bool {
+    let times = one.as_secs_f64() / other.as_secs_f64();
+    println!("{what}: {times:.2} times, at most {aim} are due");
+    times <= aim
+}
+
+async fn listings(store: &SharedStore, count: usize) {
+    let begun = Instant::now();
+    assert_eq!(listed(store, ListQuery::all()).await, count);
+    each("list", count, begun.elapsed());
+    let begun = Instant::now();
+    let sessions = listed(store, ListQuery::of("user 7".into())).await;
+    println!("list {sessions} sessions of one principal: {:?}", begun.elapsed());
+}
+
+async fn purge_beside_loads(store: &SharedStore, count: usize) -> Duration {
     let begun = Instant::now();
     assert_eq!(store.purge_expired(now(), PER_PURGE).await.unwrap(), 0);
     each("purge of nothing", count, begun.elapsed());
@@ -121,7 +147,7 @@ async fn purge_beside_loads(store: &SharedStore, count: usize) {
     let (purged, took) = purging.await.unwrap();
     assert_eq!(purged, count.div_ceil(10));
     each("purge", purged, took);
-    told("load beside the purge", count, beside);
+    told("load beside the purge", count, beside)
 }
 
 /// In steps, as a sweeper does.
@@ -137,7 +163,7 @@ async fn purge(store: &SharedStore) -> usize {
 }
 
 /// A tenth of the sessions end at one moment, as far as the server is concerned.
-async fn expire_beside_loads(store: &SharedStore, count: usize) {
+async fn expire_beside_loads(store: &SharedStore, count: usize) -> Duration {
     let ending: Vec<usize> = (0..count).step_by(10).collect();
     let begun = Instant::now();
     let at = now().saturating_add(Duration::from_secs(5 + ending.len() as u64 / 2000));
@@ -145,13 +171,15 @@ async fn expire_beside_loads(store: &SharedStore, count: usize) {
     each("write again", ending.len(), begun.elapsed());
     tokio::time::sleep(at.since(now())).await;
     let begun = Instant::now();
-    told("load while the server expires", count, median(store, count, || false).await);
+    let beside = told("load while the server expires", count, median(store, count, || false).await);
     println!("for {:.1?}", begun.elapsed());
     assert_eq!(listed(store, ListQuery::all()).await, count - ending.len());
+    beside
 }
 
-fn told(what: &str, count: usize, (median, loads): (Duration, usize)) {
+fn told(what: &str, count: usize, (median, loads): (Duration, usize)) -> Duration {
     println!("{what}, of {count} sessions: {median:.1?} (median of {loads})");
+    median
 }
 
 fn each(what: &str, count: usize, took: Duration) {

@@ -2,18 +2,15 @@
 //!
 //! The same columns of the same table in a file of its own, by prepared statements, with the same settings. An application
 //! that must not block its runtime has rusqlite called on threads that may block (*threads*); one that doesn't care calls it
-//! where it stands (*in place*), which no server should. Each line is processor time of this process, user and system, per
-//! operation: the median of the rounds, and of the ratios of neighbours.
+//! where it stands (*in place*), which no server should.
 
-use std::future::Future;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use dancecard_core::{Store, WriteMode};
 use dancecard_store_sqlite::{Config, SqliteStore, Synchronous};
+use dancecard_testkit::Beside;
 use rusqlite::{Connection, params};
-use rustix::time::{ClockId, clock_gettime};
 
 use crate::{PAYLOAD, TASKS, key, place, record};
 
@@ -22,7 +19,7 @@ const UPDATE: &str = "UPDATE dancecard_session SET version = ?2, expires_at = ?3
     payload = ?6 WHERE id = ?1 AND version = ?7";
 
 /// Both, at one level of flushing: many sessions at once, and one at a time.
-pub(crate) async fn compare(level: Synchronous, rounds: usize, each: usize) {
+pub(crate) async fn compare(level: Synchronous, each: usize, beside: &mut Beside) {
     let directory = tempfile::tempdir_in(place()).unwrap();
     let ours = Arc::new(open(&directory.path().join("ours.db"), level));
     fill(&ours).await;
@@ -34,19 +31,14 @@ pub(crate) async fn compare(level: Synchronous, rounds: usize, each: usize) {
     for (tasks, way) in [(TASKS, Way::Threads), (TASKS, Way::InPlace), (1, Way::Threads), (1, Way::InPlace)] {
         // Alone, a task has to work longer for its time to be seen.
         let each = if tasks == 1 { each * 10 } else { each };
-        let run = Run { rounds, each, tasks };
-        run.beside(
-            &format!("read, {level:?}, {tasks} at once, {way:?}"),
-            |task| read(Arc::clone(&ours), task, each),
-            |task| read_bare(Arc::clone(&bare), task, each, way),
-        )
-        .await;
-        run.beside(
-            &format!("write, {level:?}, {tasks} at once, {way:?}"),
-            |task| write(Arc::clone(&ours), task, each),
-            |task| write_bare(Arc::clone(&bare), task, each, way),
-        )
-        .await;
+        beside.set_tasks(tasks);
+        let name = |what| format!("{what}, {level:?}, {tasks} at once, {way:?}");
+        let own = |task| read(Arc::clone(&ours), task, each);
+        let by_hand = |task| read_bare(Arc::clone(&bare), task, each, way);
+        beside.in_turn(&name("read"), way.aim(Beside::READ), each, own, by_hand).await;
+        let own = |task| write(Arc::clone(&ours), task, each);
+        let by_hand = |task| write_bare(Arc::clone(&bare), task, each, way);
+        beside.in_turn(&name("write"), way.aim(Beside::WRITE), each, own, by_hand).await;
     }
 }
 
@@ -58,48 +50,6 @@ async fn fill(store: &SqliteStore) {
     for task in 0..TASKS {
         store.write(&key(task), record(task), WriteMode::Create).await.unwrap();
     }
-}
-
-struct Run {
-    rounds: usize,
-    each: usize,
-    tasks: usize,
-}
-
-impl Run {
-    async fn beside<A, B>(&self, name: &str, ours: impl Fn(usize) -> A, bare: impl Fn(usize) -> B)
-    where
-        A: Future<Output = ()> + Send + 'static,
-        B: Future<Output = ()> + Send + 'static,
-    {
-        let mut rounds = Vec::new();
-        for _ in 0..self.rounds {
-            let own = self.cost(&ours).await;
-            rounds.push((own, self.cost(&bare).await));
-        }
-        let median = |of: fn(&(f64, f64)) -> f64| {
-            let mut all: Vec<f64> = rounds.iter().map(of).collect();
-            all.sort_by(f64::total_cmp);
-            all[all.len() / 2]
-        };
-        let (own, bare, ratio) = (median(|round| round.0), median(|round| round.1), median(|(a, b)| a / b));
-        println!("{name:<36} {own:>9.2} {bare:>9.2} {ratio:>7.2}");
-    }
-
-    /// Microseconds of processor time per operation.
-    async fn cost<F: Future<Output = ()> + Send + 'static>(&self, work: &impl Fn(usize) -> F) -> f64 {
-        let begun = processor_time();
-        let tasks: Vec<_> = (0..self.tasks).map(|task| tokio::spawn(work(task))).collect();
-        for task in tasks {
-            task.await.unwrap();
-        }
-        (processor_time() - begun).as_secs_f64() * 1e6 / (self.tasks * self.each) as f64
-    }
-}
-
-fn processor_time() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
 }
 
 async fn read(store: Arc<SqliteStore>, task: usize, each: usize) {
@@ -121,6 +71,13 @@ async fn write(store: Arc<SqliteStore>, task: usize, each: usize) {
 enum Way {
     Threads,
     InPlace,
+}
+
+impl Way {
+    /// A call in place holds up all other tasks of its thread: what it saves is no measure for what doesn't.
+    fn aim(self, aim: f64) -> Option<f64> {
+        matches!(self, Self::Threads).then_some(aim)
+    }
 }
 
 /// As many connections as the engine has, and where each session is.

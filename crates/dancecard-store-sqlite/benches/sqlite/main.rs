@@ -12,11 +12,13 @@ mod beside;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dancecard_core::{Meta, Record, RecordKey, Store, Timestamp, WriteMode};
 use dancecard_store_sqlite::{Config, SqliteStore, Synchronous};
+use dancecard_testkit::Beside;
 use rusqlite::{Connection, params};
 use tokio::runtime::Runtime;
 
@@ -25,20 +27,19 @@ const TASKS: usize = 32;
 const SESSIONS: usize = 10_240;
 const PAYLOAD: usize = 1024;
 
-fn main() {
-    let full = std::env::args().any(|argument| argument == "--bench");
+fn main() -> ExitCode {
+    let full = Beside::is_bench();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
     let only = |part: &str| std::env::args().any(|argument| argument == part);
     if !only("migration") && !only("beside") {
         alone(&runtime, full);
     }
-    if !only("migration") {
-        beside_rusqlite(&runtime, full);
-    }
+    let verdict = if only("migration") { ExitCode::SUCCESS } else { beside_rusqlite(&runtime, full) };
     if !only("beside") {
         let told = std::env::var("SCALE").ok().and_then(|count| count.parse().ok());
         runtime.block_on(migration(if full { told.unwrap_or(SESSIONS) } else { TASKS }));
     }
+    verdict
 }
 
 fn alone(runtime: &Runtime, full: bool) {
@@ -48,12 +49,12 @@ fn alone(runtime: &Runtime, full: bool) {
     }
 }
 
-fn beside_rusqlite(runtime: &Runtime, full: bool) {
-    println!("{:<36} {:>9} {:>9} {:>7}", "CPU µs of this process per", "engine", "bare", "ratio");
-    let (rounds, each) = if full { (9, 200) } else { (1, 2) };
+fn beside_rusqlite(runtime: &Runtime, full: bool) -> ExitCode {
+    let mut beside = Beside::new(TASKS, 9);
     for level in [Synchronous::Full, Synchronous::Normal] {
-        runtime.block_on(beside::compare(level, rounds, each));
+        runtime.block_on(beside::compare(level, if full { 200 } else { 2 }, &mut beside));
     }
+    beside.verdict()
 }
 
 /// How long the first use takes that brings a file up to date.
