@@ -172,7 +172,13 @@ async fn connections_that_break_while_idle_are_not_noticed(place: Place) {
 }
 
 async fn a_silent_network_is_given_up_in_time(place: Place) {
-    let net = Network::new(&place, |config| config.with_timeout(SHORT)).await;
+    for place in [place, Place::replicated()] {
+        silence(&place).await;
+    }
+}
+
+async fn silence(place: &Place) {
+    let net = Network::new(place, |config| config.with_timeout(SHORT)).await;
     net.proxy.set(Mode::BlackHole);
     let begun = Instant::now();
     assert_is(&net.update(&net.version, "held").await.unwrap_err(), ErrorKind::Unavailable, Retry::Unknown);
@@ -191,6 +197,12 @@ async fn a_silent_network_is_given_up_in_time(place: Place) {
 }
 
 async fn a_refused_connection_is_safe_to_try_again(place: Place) {
+    for place in [place, Place::replicated()] {
+        refusal(&place).await;
+    }
+}
+
+async fn refusal(place: &Place) {
     for mode in [Mode::Down, Mode::Refuse] {
         let (proxy, config) = place.proxy();
         let store = MongodbStore::connect(config.with_timeout(SHORT)).unwrap();
@@ -210,7 +222,13 @@ async fn a_refused_connection_is_safe_to_try_again(place: Place) {
 }
 
 async fn a_slow_network_is_only_slow(place: Place) {
-    let net = Network::new(&place, |config| config).await;
+    for place in [place, Place::replicated()] {
+        slowness(&place).await;
+    }
+}
+
+async fn slowness(place: &Place) {
+    let net = Network::new(place, |config| config).await;
     let millisecond = Duration::from_millis(1);
     let slow = [Mode::Delay(20 * millisecond), Mode::Slow { bytes: 50, tick: millisecond }];
     let mut version = net.version.clone();

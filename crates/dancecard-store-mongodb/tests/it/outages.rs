@@ -41,28 +41,69 @@ fn durable(place: &Place) -> MongodbStore {
     MongodbStore::connect(place.config()).unwrap()
 }
 
-/// Writes sessions one after the other until so many are acknowledged in all; says which.
+/// What a writer was told: what it wrote, and what it removed after that.
+#[derive(Default)]
+pub(crate) struct Acknowledged {
+    there: Vec<String>,
+    gone: Vec<String>,
+}
+
+/// Writes sessions one after the other until so many are acknowledged in all, and removes every third.
 pub(crate) async fn write_until(
     store: Arc<MongodbStore>,
     task: usize,
     count: Arc<Tally>,
     most: u64,
-) -> Vec<String> {
-    let mut acknowledged = Vec::new();
+) -> Acknowledged {
+    let mut acknowledged = Acknowledged::default();
     for number in 0.. {
         if *count.borrow() >= most {
             break;
         }
         let name = format!("{task} {number}");
-        match store.write(&key(&name), record(&name), WriteMode::Create).await {
-            Ok(_) => {
-                acknowledged.push(name);
-                count.send_modify(|count| *count += 1);
-            }
-            Err(error) => assert_eq!(error.kind(), ErrorKind::Unavailable, "{error} {}", sources(&error)),
+        if !is_done(store.write(&key(&name), record(&name), WriteMode::Create).await) {
+            continue;
         }
+        if number % 3 != 0 {
+            acknowledged.there.push(name);
+        } else if is_done(store.delete(&key(&name)).await) {
+            acknowledged.gone.push(name);
+        }
+        count.send_modify(|count| *count += 1);
     }
     acknowledged
+}
+
+/// Nothing but a server that is away may be in the way.
+fn is_done<T>(outcome: dancecard_core::Result<T>) -> bool {
+    match outcome {
+        Ok(_) => true,
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::Unavailable, "{error} {}", sources(&error));
+            false
+        }
+    }
+}
+
+/// What the writers were told to be there is there, and what they were told to be gone is not back. How many of each.
+pub(crate) async fn examine(
+    store: &MongodbStore,
+    writers: Vec<tokio::task::JoinHandle<Acknowledged>>,
+) -> (usize, usize) {
+    let (mut there, mut gone) = (0, 0);
+    for writer in writers {
+        let acknowledged = writer.await.unwrap();
+        for name in &acknowledged.there {
+            assert_eq!(payload(store, name).await.as_deref(), Some(name.as_bytes()), "{name}");
+        }
+        for name in &acknowledged.gone {
+            assert_eq!(payload(store, name).await, None, "{name} is back");
+        }
+        there += acknowledged.there.len();
+        gone += acknowledged.gone.len();
+    }
+    println!("{there} there, {gone} gone");
+    (there, gone)
 }
 
 pub(crate) async fn until_counted(tally: &Tally, least: u64) {
@@ -83,14 +124,8 @@ async fn what_was_acknowledged_survives_a_kill(_: Place) {
         server.kill();
         tokio::task::block_in_place(|| server.restart().unwrap());
     }
-    let mut total = 0;
-    for writer in writers {
-        for name in writer.await.unwrap() {
-            assert_eq!(payload(&*store, &name).await.as_deref(), Some(name.as_bytes()), "{name}");
-            total += 1;
-        }
-    }
-    assert!(total >= 500);
+    let (there, gone) = examine(&store, writers).await;
+    assert!(there >= 250 && gone >= 100, "{there} and {gone}");
 }
 
 /// An operation that has the time for it lives through it.
