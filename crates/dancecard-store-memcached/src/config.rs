@@ -68,8 +68,10 @@ pub struct Config {
     pub max_payload: usize,
     /// How many operations may wait for one server; more are refused. 1 to 1,048,576. Default 16,384.
     pub queue: usize,
-    /// Whether a server that can't be reached is replaced by the next one on the ring. Default `false`: see the crate's
-    /// page before you turn it on.
+    /// Whether the next server on the ring stands in for one that can't be reached. Default `false`. With `true`, a
+    /// session that was ended while its server was cut off is there again when the server is back, unless that was
+    /// restarted: a token that was signed out is then good again. Without it such an end is an error, and can be tried
+    /// again. The crate's page says more.
     pub failover: bool,
 }
 
@@ -199,7 +201,7 @@ impl Config {
         self
     }
 
-    /// Sets [`Config::failover`].
+    /// Sets [`Config::failover`]; read there what it gives up.
     #[must_use]
     pub fn with_failover(mut self, does: bool) -> Self {
         self.failover = does;

@@ -2,8 +2,9 @@
 
 use std::future::Future;
 
-use dancecard_core::{Store, Version, WriteMode};
-use dancecard_servers::Server;
+use dancecard_core::{Record, Store, Version, WriteMode};
+use dancecard_servers::{Counts, Server};
+use dancecard_store_memcached::MemcachedStore;
 
 use crate::fixture::*;
 
@@ -84,12 +85,31 @@ async fn every_operation_is_one_round_trip_of_few_bytes() {
     spent("load", 64, 1024 + 80);
     store.load(&key("absent")).await.unwrap();
     spent("load of nothing", 80, 16);
-    store.write(&key("a"), session(), WriteMode::Update(version)).await.unwrap();
+    store.write(&key("a"), session(), WriteMode::Update(version.clone())).await.unwrap();
     spent("update", 1024 + 130, 24);
+    let refused = store.write(&key("a"), session(), WriteMode::Update(version)).await;
+    assert!(refused.unwrap_err().is_conflict());
+    spent("an update that is refused", 1024 + 130, 16);
+    let refused = store.write(&key("a"), session(), WriteMode::Create).await;
+    assert!(refused.unwrap_err().is_conflict());
+    spent("a create that is refused", 1024 + 130, 24);
+    let version = store.write(&key("a"), session(), WriteMode::Overwrite).await.unwrap();
+    spent("overwrite", 1024 + 130, 24);
+    replaced(&store, &version).await;
+    assert_eq!(proxy.round_trips(), 2);
+    let Counts { to_server, to_client, .. } = proxy.counts();
+    assert!(to_server <= 1024 + 130 + 130 && to_client <= 48, "replace: {:?}", proxy.counts());
+    proxy.forget();
     store.delete(&key("a")).await.unwrap();
     spent("delete", 64, 16);
     store.health().await.unwrap();
     spent("health", 4, 4);
+}
+
+/// A marker takes the place of the session, which goes on under another key.
+async fn replaced(store: &MemcachedStore, version: &Version) {
+    let marker = Record::new(meta().into_retired(Some(key("b"))), vec![]);
+    store.replace(&key("a"), version, marker, &key("b"), bulk(1024)).await.unwrap();
 }
 
 /// On one thread everybody has asked before the first command is sent.

@@ -72,6 +72,10 @@ pub(crate) fn config(server: &Server) -> Config {
     Config::new([server.address().to_string()]).with_timeout(PATIENT)
 }
 
+pub(crate) fn ring(servers: &[Running]) -> Config {
+    Config::new(servers.iter().map(|server| server.address().to_string())).with_timeout(PATIENT)
+}
+
 pub(crate) fn store(server: &Server) -> MemcachedStore {
     MemcachedStore::connect(config(server)).unwrap()
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dancecard_core::{Result, Retry, Store, Version, WriteMode};
-use dancecard_servers::harm;
-use dancecard_store_memcached::MemcachedStore;
+use dancecard_servers::{Proxy, harm};
+use dancecard_store_memcached::{Config, MemcachedStore};
 use dancecard_testkit::{Clients, Progress, Random};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -15,6 +15,7 @@ use crate::fixture::*;
 
 cases! { "histories":
     a_hundred_clients_lose_nothing_to_cuts_and_pauses,
+    a_hundred_clients_of_a_ring_lose_nothing_to_harm_before_one,
     a_killed_server_signs_out_and_brings_nothing_back,
 }
 
@@ -30,6 +31,25 @@ async fn a_hundred_clients_lose_nothing_to_cuts_and_pauses() {
     };
     let harm = async |progress: &Progress| harm(&proxy, progress, 5_000, halt).await;
     let told = Clients::new().run([store, other], harm).await.unwrap();
+    println!("{told:?}");
+    assert_eq!(told.acknowledged + told.unknown, 2000);
+    assert!(told.unknown > 0, "nothing was cut: {told:?}");
+}
+
+/// With records enough that the server that is harmed has some of them, wherever the ring puts it.
+async fn a_hundred_clients_of_a_ring_lose_nothing_to_harm_before_one() {
+    let servers = [server(), server(), server()];
+    let proxy = Proxy::start(servers[1].address()).unwrap();
+    let names = [servers[0].address(), proxy.address(), servers[2].address()];
+    let config = Config::new(names.map(|address| address.to_string())).with_timeout(PATIENT);
+    let engines = [(); 2].map(|()| MemcachedStore::connect(config.clone()).unwrap());
+    let halt = async || {
+        servers[1].pause();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        servers[1].resume();
+    };
+    let harm = async |progress: &Progress| harm(&proxy, progress, 5_000, halt).await;
+    let told = Clients::new().with_records(60).run(engines, harm).await.unwrap();
     println!("{told:?}");
     assert_eq!(told.acknowledged + told.unknown, 2000);
     assert!(told.unknown > 0, "nothing was cut: {told:?}");

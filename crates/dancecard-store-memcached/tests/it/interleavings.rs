@@ -11,25 +11,31 @@ use dancecard_core::{
 use dancecard_store_memcached::MemcachedStore;
 use dancecard_testkit::interleave::{Replacement, explore_with, seeds};
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use libtest_mimic::Trial;
+use libtest_mimic::{Failed, Trial};
 use parking_lot::Mutex;
 
 use crate::fixture::*;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    vec![Trial::test("interleavings", || {
-        let server = server();
-        let runtime = runtime();
-        let _entered = runtime.enter();
-        let count = AtomicUsize::new(0);
-        let open = || {
-            let prefix = format!("{}:", count.fetch_add(1, Ordering::Relaxed));
-            Listed::new(MemcachedStore::connect(config(&server).with_prefix(prefix)).unwrap())
-        };
-        let report = explore_with(Replacement::TwoSteps, open, seeds(0..300))?;
-        println!("{} schedules, {} calls", report.schedules(), report.calls());
-        Ok(())
-    })]
+    vec![
+        Trial::test("interleavings::on_one_server", || explore_on(1)),
+        Trial::test("interleavings::on_a_ring_of_three", || explore_on(3)),
+    ]
+}
+
+fn explore_on(servers: usize) -> Result<(), Failed> {
+    let servers: Vec<_> = (0..servers).map(|_| server()).collect();
+    let runtime = runtime();
+    let _entered = runtime.enter();
+    let count = AtomicUsize::new(0);
+    let open = || {
+        let prefix = format!("{}:", count.fetch_add(1, Ordering::Relaxed));
+        Listed::new(MemcachedStore::connect(ring(&servers).with_prefix(prefix)).unwrap())
+    };
+    let report = explore_with(Replacement::TwoSteps, open, seeds(0..300))?;
+    println!("{} schedules, {} calls", report.schedules(), report.calls());
+    assert!(report.schedules() > 0 && report.calls() > 10 * report.schedules());
+    Ok(())
 }
 
 /// The engine, and the keys that it was given: a list to look at everything, which memcached has not.

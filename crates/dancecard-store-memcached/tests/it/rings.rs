@@ -1,7 +1,9 @@
 //! Several servers: each has its share of the keys, and the loss of one is the loss of its share.
 
+use std::time::{Duration, Instant};
+
 use dancecard_core::{ErrorKind, Retry, Store, WriteMode};
-use dancecard_servers::Running;
+use dancecard_servers::{Mode, Proxy, Running, Way};
 use dancecard_store_memcached::{Config, MemcachedStore};
 
 use crate::fixture::*;
@@ -11,6 +13,10 @@ cases! { "rings":
     the_order_of_the_servers_does_not_matter,
     the_keys_of_a_server_that_is_down_are_unavailable,
     with_failover_the_next_server_takes_them,
+    with_failover_what_was_ended_while_a_server_was_cut_off_is_there_again,
+    with_failover_what_began_elsewhere_is_there_again_at_the_next_outage,
+    without_failover_an_end_that_does_not_arrive_is_not_acknowledged,
+    a_bad_network_before_one_server_is_felt_by_its_share_alone,
     health_asks_all_of_them,
 }
 
@@ -18,10 +24,6 @@ const KEYS: usize = 300;
 
 fn servers() -> Vec<Running> {
     (0..3).map(|_| server()).collect()
-}
-
-fn ring(servers: &[Running]) -> Config {
-    Config::new(servers.iter().map(|server| server.address().to_string())).with_timeout(PATIENT)
 }
 
 fn connect(config: Config) -> MemcachedStore {
@@ -104,6 +106,135 @@ async fn with_failover_the_next_server_takes_them() {
     servers[2].kill();
     let _ = store.load(&key(0)).await;
     assert_is(&store.load(&key(0)).await.unwrap_err(), ErrorKind::Unavailable, Retry::Safe);
+}
+
+/// Three servers, with a proxy before the second.
+struct Partly {
+    servers: Vec<Running>,
+    proxy: Proxy,
+}
+
+impl Partly {
+    fn new() -> Self {
+        let servers = servers();
+        let proxy = Proxy::start(servers[1].address()).unwrap();
+        Self { servers, proxy }
+    }
+
+    fn config(&self) -> Config {
+        let mut config = ring(&self.servers);
+        config.servers[1] = self.proxy.address().to_string();
+        config
+    }
+
+    /// Keys of the second server, and keys of others.
+    async fn fill(&self, store: &MemcachedStore) -> (Vec<usize>, Vec<usize>) {
+        fill(store).await;
+        let theirs = share(&self.servers[1]);
+        let others = (0..KEYS).filter(|number| !theirs.contains(number)).collect();
+        (theirs, others)
+    }
+
+    /// Cuts the second server off, without its knowledge, until the engine has noticed.
+    async fn cut_off(&self, store: &MemcachedStore, mode: Mode) {
+        self.proxy.set(mode);
+        self.proxy.reset();
+        store.health().await.unwrap_err();
+    }
+
+    async fn rejoin(&self, store: &MemcachedStore) {
+        self.proxy.reset();
+        self.proxy.set(Mode::Pass);
+        recovered(store).await;
+    }
+}
+
+/// What the crate's page warns of, whether the server refuses or is silent. A restart in between would have emptied it.
+async fn with_failover_what_was_ended_while_a_server_was_cut_off_is_there_again() {
+    let partly = Partly::new();
+    let hasty = partly.config().with_failover(true).with_timeout(Duration::from_secs(1));
+    for mode in [Mode::Down, Mode::BlackHole] {
+        let store = connect(hasty.clone());
+        let name = partly.fill(&store).await.0[0];
+        partly.cut_off(&store, mode).await;
+        assert_eq!(payload(&store, name).await, None, "{mode:?}");
+        store.delete(&key(name)).await.unwrap();
+        partly.rejoin(&store).await;
+        assert!(payload(&store, name).await.is_some(), "{mode:?}");
+        for number in 0..KEYS {
+            store.delete(&key(number)).await.unwrap();
+        }
+    }
+}
+
+/// The next server keeps what began there, and nobody asks it while the key's own server is up.
+async fn with_failover_what_began_elsewhere_is_there_again_at_the_next_outage() {
+    let partly = Partly::new();
+    let store = connect(partly.config().with_failover(true));
+    let name = partly.fill(&store).await.0[0];
+    store.delete(&key(name)).await.unwrap();
+    partly.cut_off(&store, Mode::Down).await;
+    create(&store, name).await;
+    partly.rejoin(&store).await;
+    assert_eq!(payload(&store, name).await, None);
+    store.delete(&key(name)).await.unwrap();
+    partly.cut_off(&store, Mode::Down).await;
+    assert!(payload(&store, name).await.is_some());
+}
+
+async fn without_failover_an_end_that_does_not_arrive_is_not_acknowledged() {
+    let partly = Partly::new();
+    let store = connect(partly.config());
+    let name = partly.fill(&store).await.0[0];
+    partly.cut_off(&store, Mode::Down).await;
+    assert_is(&store.load(&key(name)).await.unwrap_err(), ErrorKind::Unavailable, Retry::Safe);
+    assert_is(&store.delete(&key(name)).await.unwrap_err(), ErrorKind::Unavailable, Retry::Safe);
+    partly.rejoin(&store).await;
+    store.delete(&key(name)).await.unwrap();
+    assert_eq!(payload(&store, name).await, None);
+}
+
+/// With failover or without: what was sent to a server is never sent to another as well.
+async fn a_bad_network_before_one_server_is_felt_by_its_share_alone() {
+    let millisecond = Duration::from_millis(1);
+    let modes = [
+        (Mode::Cut { way: Way::Replies, after: 0, once: true }, false),
+        (Mode::Cut { way: Way::Requests, after: 50, once: true }, false),
+        (Mode::BlackHole, false),
+        (Mode::Delay(20 * millisecond), true),
+        (Mode::Slow { bytes: 50, tick: millisecond }, true),
+    ];
+    let partly = Partly::new();
+    let patience = Duration::from_secs(2);
+    for failover in [false, true] {
+        let store = connect(partly.config().with_timeout(patience).with_failover(failover));
+        let (theirs, others) = partly.fill(&store).await;
+        for (mode, arrives) in modes {
+            partly.proxy.set(mode);
+            let (name, begun) = (key(theirs[0]), Instant::now());
+            let felt = store.write(&name, record("felt"), WriteMode::Overwrite);
+            let unfelt = async {
+                for number in &others[..20] {
+                    store.write(&key(number), record("unfelt"), WriteMode::Overwrite).await.unwrap();
+                    assert_eq!(payload(&store, number).await.unwrap(), b"unfelt");
+                }
+            };
+            let (felt, ()) = tokio::join!(felt, unfelt);
+            match felt {
+                Ok(_) => assert!(arrives, "{mode:?}"),
+                Err(error) => {
+                    assert!(!arrives, "{mode:?}: {error}");
+                    assert_is(&error, ErrorKind::Unavailable, Retry::Unknown);
+                }
+            }
+            assert!(begun.elapsed() < 5 * patience, "{mode:?}: {:?}", begun.elapsed());
+            partly.rejoin(&store).await;
+            assert!(payload(&store, theirs[0]).await.is_some(), "{mode:?}");
+        }
+        for number in 0..KEYS {
+            store.delete(&key(number)).await.unwrap();
+        }
+    }
 }
 
 async fn health_asks_all_of_them() {
