@@ -331,11 +331,13 @@ impl SessionManager {
     }
 
     pub(crate) fn find<'a>(&self, present: &'a Present, key: &str) -> Result<Option<Cow<'a, [u8]>>> {
-        self.codec(present.versioned.written_meta().codec())?.find(present.payload(), key)
+        let found = self.codec(present.versioned.written_meta().codec())?.find(present.payload(), key);
+        found.map_err(|error| self.placed(error))
     }
 
     pub(crate) fn keys(&self, present: &Present) -> Result<Vec<String>> {
-        self.codec(present.versioned.written_meta().codec())?.keys(present.payload())
+        let keys = self.codec(present.versioned.written_meta().codec())?.keys(present.payload());
+        keys.map_err(|error| self.placed(error))
     }
 
     fn tell(&self, kind: EventKind, key: Option<&RecordKey>) {

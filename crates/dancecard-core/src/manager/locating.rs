@@ -96,8 +96,8 @@ impl SessionManager {
 
     pub(super) fn present(&self, key: RecordKey, versioned: Versioned) -> Result<Place> {
         let codec = self.codec(versioned.written_meta().codec())?;
-        let opened =
-            codec.open(versioned.payload()).inspect_err(|error| self.tell_failure(Some(&key), error))?;
+        let opened = codec.open(versioned.payload()).map_err(|error| self.placed(error));
+        let opened = opened.inspect_err(|error| self.tell_failure(Some(&key), error))?;
         Ok(Place::Present(Present { key, versioned, opened: opened.map(Into::into) }))
     }
 }

@@ -27,11 +27,27 @@ impl SessionManager {
     fn changed_payload(&self, state: &State, base: &Present) -> Result<Option<Vec<u8>>> {
         let flat = state.delta.flatten(|key| self.find(base, key))?;
         if base.versioned.written_meta().codec() == self.writer().tag() {
-            return self.writer().encode(Some(base.versioned.payload()), flat.changes());
+            let changed = self.writer().encode(Some(base.versioned.payload()), flat.changes());
+            return changed.map_err(|error| self.placed(error));
         }
         // Another codec wrote it: everything is written anew.
         let from = self.codec(base.versioned.written_meta().codec())?;
-        flat.changes().recode(from, base.payload(), self.writer())
+        let recoded = flat.changes().recode(from, base.payload(), self.writer());
+        recoded.map_err(|error| self.placed(error))
+    }
+
+    /// A codec that can't read what is stored does not know where that is, nor what can be done about it.
+    pub(super) fn placed(&self, error: Error) -> Error {
+        if error.kind() != ErrorKind::Corrupt || !error.engine().is_empty() {
+            return error;
+        }
+        let is_explained = error.detail().is_some();
+        let error = error.with_engine(self.0.store.engine());
+        if is_explained {
+            error
+        } else {
+            error.with_detail("end the session, or run the release that wrote it")
+        }
     }
 
     fn fresh_payload(&self, state: &State) -> Result<Option<Vec<u8>>> {

@@ -1,6 +1,6 @@
 //! One record among others that can't be read.
 
-use dancecard_core::{AtLimit, ErrorKind, EventKind, Outcome, Policy, Result};
+use dancecard_core::{AtLimit, ErrorKind, EventKind, Outcome, Policy, Record, Result, Store, WriteMode};
 
 use crate::house::{Browser, House, ada};
 
@@ -51,6 +51,36 @@ async fn a_limit_counts_the_others() -> Result<()> {
         session.sign_in("ada")?;
         assert_eq!(browser.finish(&house, &session).await?.outcome, Outcome::Created, "{at_limit:?}");
         assert_eq!(browser.open(&house).principal().await?, Some(ada()), "{at_limit:?}");
+    }
+    Ok(())
+}
+
+/// Cut anywhere, the data are an error that says where they are and what helps, and never part of a session. Only the
+/// text alone is as good as the whole.
+#[tokio::test]
+async fn data_that_were_cut_name_the_engine_and_the_remedy() -> Result<()> {
+    let house = House::new();
+    let browser = house.visitor("a").await?;
+    let whole = house.stored(&browser.key()).await.expect("it is stored");
+    let text = br#"{"a":1}"#.len();
+    for length in (0..whole.payload().len()).filter(|length| *length != text) {
+        let cut = Record::new(whole.meta(), whole.payload()[..length].to_vec());
+        house.store.memory().write(&browser.key(), cut, WriteMode::Overwrite).await?;
+        let (read, written) = (browser.open(&house), browser.open(&house));
+        written.set("b", 2)?;
+        let errors = [
+            read.get::<i64>("a").await.unwrap_err(),
+            read.keys().await.unwrap_err(),
+            house.manager.commit(&written).await.unwrap_err(),
+        ];
+        for error in errors {
+            assert_eq!(
+                (error.kind(), error.engine()),
+                (ErrorKind::Corrupt, house.store.engine()),
+                "{length}"
+            );
+            assert!(error.detail().is_some_and(|remedy| remedy.contains("end the session")), "{error}");
+        }
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ cases! { "impostors":
     replies_to_others_are_not_taken,
     endless_replies_are_not_read,
     who_closes_at_once_is_unavailable,
+    a_host_without_an_address_is_unavailable,
 }
 
 fn connect(answers: &'static [u8]) -> MemcachedStore {
@@ -77,4 +78,19 @@ async fn who_closes_at_once_is_unavailable() {
     let store = MemcachedStore::connect(config).unwrap();
     let error = store.write(&key("a"), record(""), WriteMode::Create).await.unwrap_err();
     assert_is(&error, ErrorKind::Unavailable, Retry::Safe);
+}
+
+async fn a_host_without_an_address_is_unavailable() {
+    let config = Config::new(["nowhere.invalid"]).with_timeout(PATIENT);
+    let store = MemcachedStore::connect(config).unwrap();
+    let errors = [
+        store.load(&key("a")).await.map(drop),
+        store.write(&key("a"), record(""), WriteMode::Create).await.map(drop),
+        store.health().await,
+    ];
+    for error in errors.map(Result::unwrap_err) {
+        assert_is(&error, ErrorKind::Unavailable, Retry::Safe);
+        assert!(error.to_string().contains("nowhere.invalid"), "{error}");
+        assert!(error.to_string().contains("is the address right?"), "{error}");
+    }
 }

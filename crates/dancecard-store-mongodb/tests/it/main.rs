@@ -10,6 +10,7 @@ mod concurrency;
 mod config;
 mod contract;
 mod cost;
+mod damaged;
 mod failover;
 mod faults;
 mod listing;
@@ -27,6 +28,7 @@ fn main() {
                 concurrency::trials,
                 contract::trials,
                 cost::trials,
+                damaged::trials,
                 failover::trials,
                 faults::trials,
                 listing::trials,
