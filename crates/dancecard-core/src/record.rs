@@ -8,8 +8,10 @@ use crate::clock::Timestamp;
 use crate::id::RecordKey;
 
 mod meta;
+mod weight;
 
 pub use meta::Meta;
+pub(crate) use weight::weight;
 
 /// Who a session belongs to, in the application's own terms (a user id, for example).
 ///
@@ -91,6 +93,11 @@ pub trait Stored: Send + Sync + 'static {
     fn meta(&self) -> &Meta;
     /// The payload, byte for byte as it was written.
     fn payload(&self) -> &[u8];
+    /// How many bytes this form holds besides the facts, for a [cache's bound](Versioned::weight): the payload's, unless
+    /// it holds more, such as the reply that the payload came in.
+    fn held(&self) -> usize {
+        self.payload().len()
+    }
 }
 
 impl Stored for Record {

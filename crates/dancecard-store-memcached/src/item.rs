@@ -82,6 +82,11 @@ impl Stored for Item {
     fn payload(&self) -> &[u8] {
         self.value.get(self.start..).unwrap_or_default()
     }
+
+    /// The facts' text is in there once more.
+    fn held(&self) -> usize {
+        self.value.capacity()
+    }
 }
 
 /// A version: in which life of the server, and which of its compare-and-swap numbers.

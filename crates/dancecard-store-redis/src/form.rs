@@ -148,6 +148,11 @@ impl Stored for Held {
     fn payload(&self) -> &[u8] {
         self.bytes.get(self.payload..).unwrap_or_default()
     }
+
+    /// The facts' text is in there once more.
+    fn held(&self) -> usize {
+        self.bytes.capacity()
+    }
 }
 
 #[cfg(test)]

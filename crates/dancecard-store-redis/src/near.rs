@@ -80,7 +80,7 @@ impl Near {
     pub(crate) fn keep(&self, ticket: &Ticket, key: &RecordKey, record: &Versioned, source: &Source) {
         let mut shard = self.shard(key).lock();
         if shard.changes() == ticket.changes && !source.line.ended.load(Ordering::Acquire) {
-            shard.put(key, Entry::new(record.clone(), source.line.clone()));
+            shard.put(key, Entry::new(key, record.clone(), source.line.clone()));
         }
     }
 
@@ -319,6 +319,20 @@ mod tests {
         assert!(near.get(&key(0)).unwrap().confirm.is_some(), "nothing came of it");
         source.confirm(Instant::now());
         assert!(near.get(&key(0)).unwrap().confirm.is_none());
+    }
+
+    #[test]
+    fn facts_count_as_the_payload_does() {
+        let near = near(SHARDS * 40_000);
+        let source = confirmed(&near);
+        let meta = Meta::new(Timestamp::from_millis(0), Timestamp::MAX)
+            .with_principal(Some("p".repeat(10_000).as_str().into()));
+        let record = Versioned::new(Record::new(meta, vec![]), Version::from_u64(1));
+        for number in 0..1000 {
+            near.keep(&near.ticket(&key(number)), &key(number), &record, &source);
+        }
+        let kept = (0..1000).filter(|number| near.get(&key(*number)).is_some()).count();
+        assert!((SHARDS..=3 * SHARDS).contains(&kept), "{kept}");
     }
 
     #[test]

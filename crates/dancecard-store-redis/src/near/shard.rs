@@ -7,9 +7,6 @@ use dancecard_core::{RecordKey, Versioned};
 
 use super::Tracked;
 
-/// What an entry takes besides the session's own bytes: key, place in the queue, pointers, facts.
-const OVERHEAD: usize = 400;
-
 /// A session that is kept.
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -23,8 +20,8 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn new(record: Versioned, source: Arc<Tracked>) -> Self {
-        let bytes = record.payload().len() + OVERHEAD;
+    pub(super) fn new(key: &RecordKey, record: Versioned, source: Arc<Tracked>) -> Self {
+        let bytes = record.weight(key);
         Self { record, source, bytes, used: false, place: 0 }
     }
 }

@@ -25,6 +25,7 @@ mod index;
 mod input;
 mod near;
 mod outages;
+mod room;
 mod sentinel;
 #[cfg(feature = "tls")]
 mod tls;
@@ -54,6 +55,7 @@ fn on_redis() -> impl Iterator<Item = Trial> {
         near::trials(),
         vec![near::on_valkey()],
         outages::trials(),
+        room::trials(),
         sentinel::trials(),
         traffic::trials(),
         #[cfg(feature = "tls")]

@@ -12,19 +12,11 @@ use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::error::{Result, Retry};
 use crate::id::RecordKey;
 use crate::memory::hash;
-use crate::record::{Meta, Record, Version, Versioned};
+use crate::record::{Record, Version, Versioned, weight};
 
 /// A shard holds so much at least, so that a small cache still has room for a large session.
 const LEAST_OF_A_SHARD: usize = 4 << 20;
 const MOST_SHARDS: usize = 16;
-
-/// What an entry takes besides the bytes of its payload: itself, its places in two tables, the record around the payload.
-/// Measured; see `bytes_are_counted_as_they_are` in the tests.
-const ENTRY: usize = 352;
-/// The same for facts that most sessions lack, besides their text.
-const RARE: usize = 208;
-/// Keys and versions up to this length lie in the entry.
-const INLINE: usize = 38;
 
 /// A handle on what a [`CachedStore`](super::CachedStore) holds: to look at, and to drop from. A clone is another handle.
 ///
@@ -308,17 +300,9 @@ impl Drop for Change<'_> {
 
 impl Shard {
     fn put_as_of(&mut self, as_of: Timestamp, hash: u64, key: &RecordKey, versioned: Versioned) {
-        let weight = weight(key, versioned.written_meta(), versioned.payload().len());
+        let weight = versioned.weight(key);
         self.put(hash, key, versioned, as_of, weight);
     }
-}
-
-fn weight(key: &RecordKey, meta: &Meta, payload: usize) -> usize {
-    let texts = [meta.principal().map(|who| who.as_str()), meta.user_agent(), meta.address()];
-    let texts = texts.into_iter().flatten();
-    let rare = texts.map(str::len).reduce(|sum, length| sum + length).map_or(0, |length| length + RARE);
-    let spilt = Some(key.as_bytes().len()).filter(|length| *length > INLINE).unwrap_or(0);
-    ENTRY + payload + rare + spilt
 }
 
 /// Where the time comes from.
