@@ -85,7 +85,8 @@ impl Cluster {
         self.settled().map_err(|error| self.members[0].broken(&error.to_string()))
     }
 
-    pub(crate) fn into_members(self) -> Vec<Running> {
+    /// Its servers, of which some can go before the others.
+    pub fn into_members(self) -> Vec<Running> {
         self.members
     }
 

@@ -25,6 +25,8 @@ mod index;
 mod input;
 mod near;
 mod outages;
+mod places;
+mod promoted;
 mod room;
 mod sentinel;
 #[cfg(feature = "tls")]
@@ -55,6 +57,7 @@ fn on_redis() -> impl Iterator<Item = Trial> {
         near::trials(),
         vec![near::on_valkey()],
         outages::trials(),
+        promoted::trials(),
         room::trials(),
         sentinel::trials(),
         traffic::trials(),
