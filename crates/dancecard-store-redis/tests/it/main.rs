@@ -55,7 +55,7 @@ fn on_redis() -> impl Iterator<Item = Trial> {
         index::trials(),
         input::trials(),
         near::trials(),
-        vec![near::on_valkey()],
+        vec![concurrency::on_valkey(), near::on_valkey(), outages::on_valkey(), traffic::on_valkey()],
         outages::trials(),
         promoted::trials(),
         room::trials(),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use dancecard_core::{Error, ErrorKind, ListQuery, Meta, Record, Retry, Store, WriteMode};
 use dancecard_servers::redis::{self, Options};
+use dancecard_servers::{Running, valkey};
 
 use crate::world::*;
 
@@ -23,7 +24,19 @@ trials![
 const SHORT: Duration = Duration::from_millis(300);
 
 async fn what_was_acknowledged_survives_a_kill() {
-    let server = durable();
+    survives_kills(durable()).await;
+}
+
+pub(crate) fn on_valkey() -> libtest_mimic::Trial {
+    let name = "outages::what_was_acknowledged_survives_a_kill_of_valkey";
+    let options = Options { durable: true, ..Options::default() };
+    match valkey::check() {
+        Ok(()) => trial(name, async || survives_kills(valkey::start_with(options).unwrap()).await),
+        Err(absent) => absent.trial(name),
+    }
+}
+
+async fn survives_kills(server: Running) {
     let store = connect(&config(&server.url()));
     let mut acknowledged = Vec::new();
     for round in 0..5 {

@@ -1,7 +1,6 @@
 //! Servers of every kind with a proxy before each that holds data, by which the engine is told to reach it.
 
 use std::any::Any;
-use std::sync::Arc;
 use std::time::Duration;
 
 use dancecard_servers::redis::Options;
@@ -19,16 +18,22 @@ pub(crate) struct Place {
     pub(crate) url: String,
     pub(crate) proxies: Vec<Proxy>,
     /// The servers that hold the data, in the order of their proxies, and all that has to stay.
-    pub(crate) servers: Vec<Arc<Running>>,
+    pub(crate) servers: Vec<Running>,
     _kept: Box<dyn Any + Send + Sync>,
 }
 
 impl Place {
+    /// The server that nobody harms.
+    pub(crate) fn shared() -> Self {
+        let proxy = Proxy::start(shared().address()).unwrap();
+        Self { url: proxy.url(&shared().url()), proxies: vec![proxy], servers: vec![], _kept: Box::new(()) }
+    }
+
     /// One server, of Redis or Valkey.
     pub(crate) fn alone(server: Running) -> Self {
         let proxy = Proxy::start(server.address()).unwrap();
         let url = proxy.url(&server.url());
-        Self { url, proxies: vec![proxy], servers: vec![Arc::new(server)], _kept: Box::new(()) }
+        Self { url, proxies: vec![proxy], servers: vec![server], _kept: Box::new(()) }
     }
 
     /// A master whose sentinels, without a pause, call it by the address of its proxy. They don't replace it.
@@ -52,8 +57,7 @@ impl Place {
     /// masters through these.
     pub(crate) async fn in_a_cluster() -> Self {
         let durable = Options { durable: true, ..Options::default() };
-        let members = redis_cluster::start_with(durable).unwrap().into_members();
-        let mut servers: Vec<_> = members.into_iter().map(Arc::new).collect();
+        let mut servers = redis_cluster::start_with(durable).unwrap().into_members();
         servers.drain(3..).for_each(|replica| replica.kill());
         let proxies: Vec<_> = servers.iter().map(|server| Proxy::start(server.address()).unwrap()).collect();
         let place = Self { url: String::new(), proxies, servers, _kept: Box::new(()) };
@@ -89,6 +93,10 @@ impl Place {
 
     pub(crate) fn forget(&self) {
         self.proxies.iter().for_each(Proxy::forget);
+    }
+
+    pub(crate) fn is_cluster(&self) -> bool {
+        self.proxies.len() > 1
     }
 
     /// Bytes to the servers, and from them.

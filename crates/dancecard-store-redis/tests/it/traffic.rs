@@ -1,10 +1,12 @@
 //! What each operation sends and gets: round trips and bytes, counted between the engine and its servers.
 
 use dancecard_core::{ListQuery, Meta, Record, Store, Version, WriteMode};
-use dancecard_servers::redis_cluster;
-use dancecard_servers::{Proxy, Running, redis};
+use dancecard_servers::{Proxy, Running, redis, valkey};
 use dancecard_store_redis::RedisStore;
 
+use libtest_mimic::Trial;
+
+use crate::places::Place;
 use crate::world::*;
 
 trials![each_operation_on_one_server, each_operation_on_a_cluster];
@@ -125,7 +127,18 @@ async fn bill(store: RedisStore, proxies: Vec<Proxy>, lines: Vec<Line>) {
 }
 
 async fn each_operation_on_one_server() {
-    let server = redis::start().unwrap();
+    on_one(redis::start().unwrap()).await;
+}
+
+pub(crate) fn on_valkey() -> Trial {
+    let name = "traffic::each_operation_on_valkey";
+    match valkey::check() {
+        Ok(()) => trial(name, async || on_one(valkey::start().unwrap()).await),
+        Err(absent) => absent.trial(name),
+    }
+}
+
+async fn on_one(server: Running) {
     let proxies = vec![Proxy::start(server.address()).unwrap()];
     let store = connect(&config(&proxies[0].url(&server.url())).with_prefix("a:"));
     let lines = vec![
@@ -149,22 +162,8 @@ async fn each_operation_on_one_server() {
     bill(store, proxies, lines).await;
 }
 
-/// Nodes name each other by the addresses of proxies. The replicas are gone, or they would follow their masters through
-/// these.
 async fn each_operation_on_a_cluster() {
-    let cluster = redis_cluster::start().unwrap();
-    let masters = &cluster.members()[..3];
-    cluster.members()[3..].iter().for_each(|replica| replica.kill());
-    let mut proxies = Vec::new();
-    for master in masters {
-        let proxy = Proxy::start(master.address()).unwrap();
-        let port = proxy.port().to_string();
-        let mut raw = raw(master).await;
-        let _: () = run(&mut raw, &[b"CONFIG", b"SET", b"cluster-announce-port", port.as_bytes()]).await;
-        proxies.push(proxy);
-    }
-    known_by_their_proxies(masters, &proxies).await;
-    let url = proxies[0].url(&format!("redis-cluster://{}", masters[0].address()));
+    let mut place = Place::in_a_cluster().await;
     let lines = vec![
         ("create a visitor's", 1, 1180, 4),
         ("update a visitor's", 1, 1190, 4),
@@ -184,17 +183,6 @@ async fn each_operation_on_a_cluster() {
         ("delete", 1, 110, 4),
         ("health", 1, 60, 5),
     ];
-    bill(connect(&config(&url).with_prefix("a:")), proxies, lines).await;
-}
-
-/// Waits until each of them says so of all.
-async fn known_by_their_proxies(masters: &[Running], proxies: &[Proxy]) {
-    for master in masters {
-        let raw = raw(master).await;
-        until(async || {
-            let nodes: String = run(&mut raw.clone(), &[b"CLUSTER", b"NODES"]).await;
-            proxies.iter().all(|proxy| nodes.contains(&format!(":{}@", proxy.port())))
-        })
-        .await;
-    }
+    let store = connect(&config(&place.url).with_prefix("a:"));
+    bill(store, std::mem::take(&mut place.proxies), lines).await;
 }
