@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use dancecard_core::{Store, WriteMode};
 use dancecard_servers::redis::Options;
 use dancecard_servers::{Mode, Running, redis_cluster, redis_sentinel};
+use dancecard_store_redis::RedisStore;
+use tokio::sync::watch;
 
 use crate::places::Place;
 use crate::world::*;
@@ -42,8 +44,9 @@ async fn what_a_promoted_master_ended_is_not_served_in_a_cluster() {
     ended_while_it_hangs(&cluster.url(), holder).await;
 }
 
-/// One engine has a session in memory. Its master hangs, another one is promoted, the session is ended there, and the old
-/// master goes on. The first engine is asked all the time.
+/// One engine has a session in memory. Its master hangs, another one is promoted, and the session is ended there. The first
+/// engine, which is asked all the time, serves it from memory for no longer than the bound; nor later, when the old master
+/// goes on.
 async fn ended_while_it_hangs<'a>(url: &str, holder: impl AsyncFn(&[u8]) -> &'a Running) {
     let config = config(url).with_timeout(DEADLINE).with_connect_timeout(DEADLINE);
     let bound = Duration::from_millis(config.near_cache_staleness_ms);
@@ -53,40 +56,44 @@ async fn ended_while_it_hangs<'a>(url: &str, holder: impl AsyncFn(&[u8]) -> &'a 
     until(async || store.load(&key("a")).await.is_ok_and(|found| found.is_some())).await;
     let hung = holder(&name_of(&config, &key("a"))).await;
     hung.pause();
-    let (told, ended) = tokio::sync::watch::channel(None);
-    let asking = tokio::spawn(async move { served_until(&store, bound, ended).await });
+    let (told, ended) = watch::channel(None);
+    let asking = tokio::spawn({
+        let store = store.clone();
+        async move { served_until_gone(&store, bound, ended).await }
+    });
     until(async || other.delete(&key("a")).await.is_ok()).await;
     told.send_replace(Some(Instant::now()));
+    let served = asking.await.unwrap();
+    println!("served {served} times, and never later than {bound:?} after the end");
+    assert!(served > 0);
     hung.resume();
-    let (before, after) = asking.await.unwrap();
-    println!("served {before} times before the end, {after} times within {bound:?} of it, and never later");
-    assert!(before > 0);
+    let resumed = Instant::now();
+    while resumed.elapsed() < bound * 2 {
+        let found = store.load(&key("a")).await;
+        assert!(!found.is_ok_and(|found| found.is_some()), "served {:?} after it went on", resumed.elapsed());
+        tokio::task::yield_now().await;
+    }
 }
 
-/// How often it was served before the end, and how often since; until it is gone for twice the bound.
-async fn served_until(
-    store: &dancecard_store_redis::RedisStore,
+/// How often it was served, until it was seen to be gone.
+async fn served_until_gone(
+    store: &RedisStore,
     bound: Duration,
-    ended: tokio::sync::watch::Receiver<Option<Instant>>,
-) -> (usize, usize) {
-    let (mut before, mut after, mut gone) = (0, 0, 0);
+    ended: watch::Receiver<Option<Instant>>,
+) -> usize {
+    let (mut served, begun) = (0, Instant::now());
     loop {
         let since = ended.borrow().map(|ended| ended.elapsed());
-        let found = store.load(&key("a")).await;
-        tokio::task::yield_now().await;
-        match (found, since) {
-            (Ok(Some(_)), None) => before += 1,
-            (Ok(Some(_)), Some(since)) => {
-                assert!(since <= bound, "served {since:?} after its end");
-                after += 1;
+        match store.load(&key("a")).await {
+            Ok(Some(_)) => {
+                assert!(since.is_none_or(|since| since <= bound), "served {since:?} after its end");
+                served += 1;
             }
-            (Ok(None), Some(_)) => gone += 1,
-            _ => {}
+            Ok(None) => return served,
+            Err(_) => {}
         }
-        if gone > 0 && since.is_some_and(|since| since > bound * 2) {
-            return (before, after);
-        }
-        assert!(since.unwrap_or_default() < PATIENCE * 2, "it does not come back");
+        tokio::task::yield_now().await;
+        assert!(begun.elapsed() < PATIENCE * 2, "it does not come back");
     }
 }
 
