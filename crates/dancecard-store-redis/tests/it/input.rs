@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use dancecard_core::{ErrorKind, ListQuery, Record, Retry, Store, WriteMode};
 use dancecard_servers::redis::{self, Options};
+use dancecard_servers::{redis_cluster, redis_sentinel};
 
 use crate::world::*;
 
@@ -20,6 +21,10 @@ trials![
     a_foreign_index_is_corrupt_and_stays,
     what_is_not_readable_hides_no_other,
     one_mebibyte_is_a_session,
+    one_mebibyte_is_a_session_in_a_cluster_and_behind_sentinels,
+    a_wrong_password_behind_sentinels_is_a_matter_of_configuration,
+    a_name_that_leads_nowhere_is_unavailable,
+    a_record_of_a_newer_version_is_told_so,
     sixty_four_mebibytes_are_a_session_if_allowed,
     prefixes_are_taken_literally_and_keep_engines_apart,
     a_database_is_selected,
@@ -117,10 +122,12 @@ async fn a_server_that_is_too_old_is_told_so() {
             }
         }
     });
-    let store = connect(&config(&format!("redis://{address}")));
-    let error = store.load(&key("a")).await.unwrap_err();
-    assert_is(&error, ErrorKind::Config, Retry::Never);
-    assert!(error.to_string().contains("too old: version 6"), "{error}");
+    for scheme in ["redis", "redis-cluster"] {
+        let store = connect(&config(&format!("{scheme}://{address}")));
+        let error = store.load(&key("a")).await.unwrap_err();
+        assert_is(&error, ErrorKind::Config, Retry::Never);
+        assert!(error.to_string().contains("too old: version 6"), "{scheme}: {error}");
+    }
 }
 
 async fn a_standalone_server_is_no_sentinel_and_no_cluster() {
@@ -243,6 +250,62 @@ async fn one_mebibyte_is_a_session() {
     assert_eq!(payload(&store, "a").await.unwrap(), bulk(1 << 20).payload);
     store.write(&key("a"), bulk(1 << 20), WriteMode::Update(version)).await.unwrap();
     assert_eq!(list(&store, ListQuery::all()).await.len(), 1);
+}
+
+async fn one_mebibyte_is_a_session_in_a_cluster_and_behind_sentinels() {
+    let (cluster, watched) = (redis_cluster::start().unwrap(), redis_sentinel::start().unwrap());
+    for url in [cluster.url(), watched.url()] {
+        let store = connect(&config(&url));
+        for number in 0..4 {
+            let version = store.write(&key(number), bulk(1 << 20), WriteMode::Create).await.unwrap();
+            store.write(&key(number), bulk(1 << 20), WriteMode::Update(version)).await.unwrap();
+            assert_eq!(payload(&store, number).await.unwrap(), bulk(1 << 20).payload);
+        }
+        assert_eq!(list(&store, ListQuery::of(SECRET.into())).await.len(), 4);
+    }
+}
+
+/// Of the server that holds the data.
+async fn a_wrong_password_behind_sentinels_is_a_matter_of_configuration() {
+    let password = Some(SECRET.to_owned());
+    let watched = redis_sentinel::start_with(Options { password, ..Options::default() }).unwrap();
+    for wrong in [None, Some("wrong".to_owned()), Some(SECRET.to_uppercase())] {
+        let mut config = config(&watched.url());
+        config.password = wrong;
+        let error = connect(&config).load(&key("a")).await.unwrap_err();
+        assert_is(&error, ErrorKind::Config, Retry::Never);
+        assert!(error.to_string().contains("password"), "{error}");
+    }
+    let mut config = config(&watched.url());
+    config.password = Some(SECRET.to_owned());
+    create(&connect(&config), "a").await;
+}
+
+async fn a_name_that_leads_nowhere_is_unavailable() {
+    let short = Duration::from_millis(300);
+    for scheme in ["redis", "redis-cluster"] {
+        let config = config(&format!("{scheme}://nowhere.invalid:6379"));
+        let store = connect(&config.with_timeout(short).with_connect_timeout(short));
+        assert_is(&store.load(&key("a")).await.unwrap_err(), ErrorKind::Unavailable, Retry::Safe);
+        let error = store.write(&key("a"), record("1"), WriteMode::Create).await.unwrap_err();
+        assert_is(&error, ErrorKind::Unavailable, Retry::Safe);
+    }
+}
+
+/// Whose layout begins with a number that this one does not know.
+async fn a_record_of_a_newer_version_is_told_so() {
+    let config = config(&shared().url());
+    let (store, mut raw) = (connect(&config), raw(shared()).await);
+    create(&store, "a").await;
+    let name = name_of(&config, &key("a"));
+    let mut newer: Vec<u8> = run(&mut raw, &[b"GET", &name]).await;
+    newer[0] = 0xd3;
+    let _: () = run(&mut raw, &[b"SET", &name, &newer]).await;
+    let error = store.load(&key("a")).await.unwrap_err();
+    assert_is(&error, ErrorKind::Corrupt, Retry::Never);
+    assert!(error.to_string().contains("run the release that wrote it"), "{error}");
+    let kept: Vec<u8> = run(&mut raw, &[b"GET", &name]).await;
+    assert_eq!(kept, newer);
 }
 
 async fn sixty_four_mebibytes_are_a_session_if_allowed() {
