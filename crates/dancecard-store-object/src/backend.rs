@@ -1,19 +1,19 @@
 //! The engine itself.
 
 use std::fmt;
+use std::sync::Arc;
 
 use dancecard_core::{
-    BoxStream, Capabilities, Entry, ErrorKind, ListQuery, Record, RecordKey, Result, Store, Timestamp,
+    BoxStream, Capabilities, Entry, ErrorKind, ListQuery, Record, RecordKey, Result, Retry, Store, Timestamp,
     Version, Versioned, WriteMode,
 };
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
-use tokio::time::Instant;
 
 use crate::capabilities::capabilities;
 use crate::client::{Client, Condition, Got};
 use crate::conditions::Conditions;
 use crate::config::Config;
-use crate::dangling::Sightings;
+use crate::dangling::{Sightings, Since};
 use crate::error::{self, ENGINE};
 use crate::index::{self, Parting};
 use crate::name::{Name, Owner, Paths};
@@ -42,7 +42,7 @@ const LANES: usize = 64;
 /// # Ok(()) }
 /// ```
 pub struct ObjectStore {
-    pub(crate) client: Client,
+    pub(crate) client: Arc<Client>,
     pub(crate) paths: Paths,
     pub(crate) config: Config,
     traits: Traits,
@@ -86,7 +86,7 @@ impl ObjectStore {
         let paths = Paths::new(&config.prefix);
         let lanes = (0..LANES).map(|_| Mutex::default()).collect();
         Ok(Self {
-            client,
+            client: Arc::new(client),
             paths,
             config,
             traits,
@@ -107,8 +107,7 @@ impl ObjectStore {
 
     /// The record of this name, if there is one.
     pub(crate) async fn find(&self, name: &Name, operation: &'static str) -> Result<Option<Found>> {
-        let got = self.client.get(&self.paths.record(name), operation).await?;
-        got.map(|got| read(got).map_err(|fault| error::unreadable(operation, fault))).transpose()
+        find(&self.client, &self.paths, name, operation).await
     }
 
     /// Waits until nobody else of this engine changes the record, where the service does not see to that.
@@ -189,13 +188,14 @@ impl ObjectStore {
     /// Writes a record whose principal has its entry already if it is the one it had before.
     async fn put_as(&self, draft: Draft, before: Option<Owner>, condition: Condition<'_>) -> Result<State> {
         let Draft { name, nonce, owner, bytes } = draft;
-        let (since, entered) = (Instant::now(), owner.filter(|owner| before != Some(*owner)));
+        let (since, entered) = (Since::now(), owner.filter(|owner| before != Some(*owner)));
         if let Some(owner) = entered {
             index::enter(&self.client, &self.paths, owner, &name, nonce, "write").await?;
         }
         let token = self.client.put(&self.paths.record(&name), bytes, condition, "write").await?;
         if let Some(owner) = entered {
-            self.look_after(owner, &name, since).await?;
+            // The record is written, whatever becomes of this.
+            self.look_after(owner, &name, since).await.map_err(|error| error.with_retry(Retry::Unknown))?;
         }
         Ok(State { token: token.unwrap_or(Token::Nonce(nonce)), owner })
     }
@@ -220,6 +220,17 @@ pub(crate) fn nonce(operation: &'static str) -> Result<Nonce> {
     getrandom::fill(&mut nonce)
         .map_err(|cause| error::new(ErrorKind::Random, operation).with_source(cause))?;
     Ok(nonce)
+}
+
+/// The record of this name, if there is one.
+pub(crate) async fn find(
+    client: &Client,
+    paths: &Paths,
+    name: &Name,
+    operation: &'static str,
+) -> Result<Option<Found>> {
+    let got = client.get(&paths.record(name), operation).await?;
+    got.map(|got| read(got).map_err(|fault| error::unreadable(operation, fault))).transpose()
 }
 
 fn read(got: Got) -> Result<Found, Fault> {

@@ -4,9 +4,10 @@ use std::future::Future;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use bytes::Bytes;
 use dancecard_core::Result;
+use opendal::Operator;
 use opendal::options::{DeleteOptions, WriteOptions};
-use opendal::{Metadata, Operator};
 
 use crate::conditions::Conditions;
 use crate::error::{self, Step};
@@ -31,7 +32,7 @@ pub(crate) struct Client {
 /// An object that was read.
 #[derive(Debug)]
 pub(crate) struct Got {
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) bytes: Bytes,
     /// What the service tells it by, if it does.
     pub(crate) token: Option<Token>,
 }
@@ -76,16 +77,15 @@ impl Client {
 
     /// The object in a place, if there is one.
     pub(crate) async fn get(&self, path: &str, operation: &'static str) -> Result<Option<Got>> {
-        let read = self.ask(path, |operator, path| async move {
+        let conditions = self.conditions;
+        let read = self.ask(path, move |operator, path| async move {
             let reader = operator.reader(&path).await?;
-            let bytes = reader.read(..).await?;
-            Ok((bytes, reader.metadata().cloned()))
+            let bytes = reader.read(..).await?.to_bytes();
+            let token = reader.metadata().and_then(|about| conditions.token(about));
+            Ok(Got { bytes, token })
         });
         match self.within(operation, Step::Read, read).await? {
-            Ok((bytes, about)) => {
-                let token = about.as_ref().and_then(|about| self.token(about));
-                Ok(Some(Got { bytes: bytes.to_vec(), token }))
-            }
+            Ok(got) => Ok(Some(got)),
             Err(cause) if error::is_absent(&cause) => Ok(None),
             Err(cause) => Err(error::refused(operation, Step::Read, &cause)),
         }
@@ -102,7 +102,7 @@ impl Client {
     pub(crate) async fn look(&self, path: &str, operation: &'static str) -> Result<Option<Token>> {
         let ask = self.ask(path, |operator, path| async move { operator.stat(&path).await });
         match self.within(operation, Step::Read, ask).await? {
-            Ok(about) => Ok(self.token(&about)),
+            Ok(about) => Ok(self.conditions.token(&about)),
             Err(cause) if error::is_absent(&cause) => Ok(None),
             Err(cause) => Err(error::refused(operation, Step::Read, &cause)),
         }
@@ -130,7 +130,7 @@ impl Client {
         let write = self
             .tell(path, |operator, path| async move { operator.write_options(&path, bytes, options).await });
         match self.within(operation, Step::Write, write).await? {
-            Ok(about) => Ok(self.token(&about)),
+            Ok(about) => Ok(self.conditions.token(&about)),
             Err(cause) if matches!(condition, Condition::At(_)) && error::is_absent(&cause) => {
                 Err(error::new(dancecard_core::ErrorKind::Conflict, operation))
             }
@@ -186,10 +186,9 @@ impl Client {
         work: impl Future<Output = opendal::Result<T>> + Send + 'static,
     ) -> Result<opendal::Result<T>> {
         let Some(span) = self.deadline else { return Ok(work.await) };
-        match Task::spawn(tokio::time::timeout(span, work)).await {
-            Ok(answer) => answer.map_err(|_| error::late(operation, step)),
-            Err(_) => Err(error::abandoned(operation, step)),
-        }
+        let answer = Task::spawn(tokio::time::timeout(span, work)).await;
+        let answer = answer.ok_or_else(|| error::abandoned(operation, step))?;
+        answer.map_err(|_| error::late(operation, step))
     }
 
     /// A request that may be made again.
@@ -225,12 +224,9 @@ impl Client {
         async { told.ok_or_else(unopened)?.await }
     }
 
-    fn token(&self, about: &Metadata) -> Option<Token> {
-        match self.conditions {
-            Conditions::Tags => about.etag().map(|tag| Token::Tag(tag.to_owned())),
-            Conditions::Generations => about.version().map(|number| Token::Generation(number.to_owned())),
-            Conditions::Alone | Conditions::Nobody { .. } => None,
-        }
+    /// Whether what is asked for is in this process.
+    pub(crate) fn is_here(&self) -> bool {
+        self.deadline.is_none()
     }
 }
 

@@ -1,6 +1,8 @@
 //! How the engine compares before it writes, by what the service is able to do.
 
-use opendal::Capability;
+use opendal::{Capability, Metadata};
+
+use crate::version::Token;
 
 /// How a write is made to depend on what it replaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +32,15 @@ impl Conditions {
             Self::Alone
         } else {
             Self::Nobody { creates }
+        }
+    }
+
+    /// What the service tells an object by, if it compares that.
+    pub(crate) fn token(self, about: &Metadata) -> Option<Token> {
+        match self {
+            Self::Tags => about.etag().map(|tag| Token::Tag(tag.to_owned())),
+            Self::Generations => about.version().map(|number| Token::Generation(number.to_owned())),
+            Self::Alone | Self::Nobody { .. } => None,
         }
     }
 

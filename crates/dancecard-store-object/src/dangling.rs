@@ -2,24 +2,30 @@
 //!
 //! Such an entry may also be that of a record which is about to be written. So it is removed only when it was seen before,
 //! the same, and [longer ago](GRACE) than a write takes; whoever wrote a record more slowly looks after its entry; and whoever
-//! removes an entry looks once more at the record.
+//! removes an entry looks once more at the record. Where the service can't tell an entry from the one before it, whoever
+//! writes looks after it each time: of the two, the one that looks last sees what the other did.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use dancecard_core::Result;
 use tokio::time::Instant;
 
-use crate::backend::{ObjectStore, nonce};
+use crate::backend::{ObjectStore, find, nonce};
+use crate::client::Client;
+use crate::conditions::Conditions;
 use crate::index;
-use crate::name::{Name, Owner};
+use crate::name::{Name, Owner, Paths};
+use crate::task::outcome;
 use crate::version::Token;
 
 /// How long an entry may wait for its record.
 pub(crate) const GRACE: Duration = Duration::from_secs(60);
-/// How many entries are remembered. What is beyond has its turn later.
+/// How many entries are remembered. What is beyond has its turn when these had theirs, or were not seen again for [long](STALE).
 const MOST: usize = 1024;
+/// How long an entry keeps its place.
+const STALE: Duration = Duration::from_secs(10 * 60);
 
 /// The entries that were seen without their record, and since when.
 #[derive(Debug, Default)]
@@ -34,6 +40,9 @@ impl Sightings {
         {
             return since.elapsed() >= GRACE;
         }
+        if seen.len() >= MOST {
+            seen.retain(|_, (_, since)| since.elapsed() < STALE);
+        }
         if seen.len() < MOST || seen.contains_key(path) {
             seen.insert(path.to_owned(), (token.cloned(), Instant::now()));
         }
@@ -42,6 +51,25 @@ impl Sightings {
 
     fn forget(&self, path: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(path);
+    }
+}
+
+/// When a write began, by the clock that never goes back, and by the one that goes on while the machine sleeps.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Since(Instant, SystemTime);
+
+impl Since {
+    pub(crate) fn now() -> Self {
+        Self(Instant::now(), SystemTime::now())
+    }
+
+    fn elapsed(self) -> Duration {
+        self.0.elapsed().max(self.1.elapsed().unwrap_or_default())
+    }
+
+    /// Whether somebody may have taken the entry of what was written for one that was left behind.
+    fn is_in_doubt(self, conditions: Conditions) -> bool {
+        !conditions.is_remote() || self.elapsed() >= GRACE / 2
     }
 }
 
@@ -56,38 +84,63 @@ impl ObjectStore {
         if !self.sightings.is_old(&path, token.as_ref()) {
             return Ok(());
         }
-        let _alone = self.alone(name).await;
-        if !self.is_owned(owner, name).await? {
-            self.remove_entry(&path, token).await?;
-            // Whoever wrote the record meanwhile was slow, and may have looked for the entry before it went.
-            if self.is_owned(owner, name).await? {
-                index::enter(&self.client, &self.paths, owner, name, nonce("list")?, "list").await?;
-            }
+        let broom =
+            Broom { client: Arc::clone(&self.client), paths: self.paths.clone(), owner, name: name.clone() };
+        if self.client.is_here() {
+            broom.sweep(token).await?;
+        } else {
+            // By itself: a listing that rests, or ends, must not leave it half done.
+            outcome(tokio::spawn(broom.sweep(token)).await).transpose()?;
         }
         self.sightings.forget(&path);
         Ok(())
     }
 
-    async fn remove_entry(&self, path: &str, token: Option<Token>) -> Result<()> {
-        match token {
-            Some(token) => self.client.remove_at(path, &token, "list").await.map(drop),
-            // It is not there any more.
-            None if self.client.conditions().is_remote() => Ok(()),
-            None => self.client.remove(path, "list").await,
-        }
-    }
-
-    async fn is_owned(&self, owner: Owner, name: &Name) -> Result<bool> {
-        let found = self.find(name, "list").await?;
-        Ok(found.is_some_and(|found| found.state.owner == Some(owner)))
-    }
-
-    /// Makes an entry anew that went while its record was written, which took too long.
-    pub(crate) async fn look_after(&self, owner: Owner, name: &Name, since: Instant) -> Result<()> {
-        if since.elapsed() < GRACE / 2 || self.client.exists(&self.paths.entry(owner, name), "write").await? {
+    /// Makes an entry anew that may have gone while its record was written.
+    pub(crate) async fn look_after(&self, owner: Owner, name: &Name, since: Since) -> Result<()> {
+        let is_in_doubt = since.is_in_doubt(self.client.conditions());
+        if !is_in_doubt || self.client.exists(&self.paths.entry(owner, name), "write").await? {
             return Ok(());
         }
         index::enter(&self.client, &self.paths, owner, name, nonce("write")?, "write").await
+    }
+}
+
+/// What removes one entry.
+struct Broom {
+    client: Arc<Client>,
+    paths: Paths,
+    owner: Owner,
+    name: Name,
+}
+
+impl Broom {
+    /// Holds no lock: a listing that rests would hold up all writers.
+    async fn sweep(self, token: Option<Token>) -> Result<()> {
+        if self.is_owned().await? {
+            return Ok(());
+        }
+        self.remove(token).await?;
+        // Whoever wrote the record meanwhile may have looked for the entry before it went.
+        if self.is_owned().await? {
+            index::enter(&self.client, &self.paths, self.owner, &self.name, nonce("list")?, "list").await?;
+        }
+        Ok(())
+    }
+
+    async fn remove(&self, token: Option<Token>) -> Result<()> {
+        let path = self.paths.entry(self.owner, &self.name);
+        match token {
+            Some(token) => self.client.remove_at(&path, &token, "list").await.map(drop),
+            // It is not there any more.
+            None if self.client.conditions().is_remote() => Ok(()),
+            None => self.client.remove(&path, "list").await,
+        }
+    }
+
+    async fn is_owned(&self) -> Result<bool> {
+        let found = find(&self.client, &self.paths, &self.name, "list").await?;
+        Ok(found.is_some_and(|found| found.state.owner == Some(self.owner)))
     }
 }
 
@@ -148,22 +201,48 @@ mod tests {
         assert_eq!(listed(&store, "ada").await, 1);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn who_writes_too_slowly_looks_after_the_entry() {
+    #[tokio::test]
+    async fn who_writes_looks_after_the_entry() {
         let store = store();
         create(&store, "ada").await.expect("it is the first");
         let (owner, name) = (Owner::of(&"ada".into()), Name::of(&key()));
         store.client.remove(&store.paths.entry(owner, &name), "list").await.expect("memory");
-        let since = Instant::now();
-        store.look_after(owner, &name, since).await.expect("memory");
-        assert_eq!(listed(&store, "ada").await, 0, "it was fast, so nobody has removed anything");
-        tokio::time::advance(GRACE / 2).await;
-        store.look_after(owner, &name, since).await.expect("memory");
+        assert_eq!(listed(&store, "ada").await, 0);
+        store.look_after(owner, &name, Since::now()).await.expect("memory");
         assert_eq!(listed(&store, "ada").await, 1);
     }
 
-    #[test]
-    fn what_is_remembered_is_bounded_and_another_entry_of_that_name_is_new() {
+    #[tokio::test(start_paused = true)]
+    async fn an_entry_is_in_doubt_where_nobody_compares_or_when_its_record_took_long() {
+        let since = Since::now();
+        assert!(
+            since.is_in_doubt(Conditions::Alone) && since.is_in_doubt(Conditions::Nobody { creates: true })
+        );
+        assert!(!since.is_in_doubt(Conditions::Tags) && !since.is_in_doubt(Conditions::Generations));
+        let slept = Since(since.0, since.1 - GRACE / 2);
+        assert!(slept.is_in_doubt(Conditions::Tags), "the machine slept");
+        tokio::time::advance(GRACE / 2).await;
+        assert!(since.is_in_doubt(Conditions::Tags));
+    }
+
+    /// A page that rests between two of its entries holds up nobody.
+    #[tokio::test(start_paused = true)]
+    async fn a_listing_that_rests_holds_up_no_write() {
+        let store = store();
+        create(&store, "ada").await.expect("it is the first");
+        create(&store, "bob").await.expect_err("it is there");
+        assert_eq!(listed(&store, "bob").await, 0);
+        tokio::time::advance(GRACE).await;
+        let holder = store.alone(&Name::of(&key())).await;
+        let mut listing = store.list(ListQuery::of("bob".into()));
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(listing.as_mut().poll_next(&mut context).is_ready(), "it waits for the lane");
+        drop(holder);
+        assert!(!has_entry(&store, "bob").await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_remembered_is_bounded_and_another_entry_of_that_name_is_new() {
         let seen = Sightings::default();
         for number in 0..2 * MOST {
             assert!(!seen.is_old(&number.to_string(), None));
@@ -173,5 +252,11 @@ mod tests {
         assert!(!seen.is_old("0", Some(&token)));
         seen.forget("0");
         assert_eq!(seen.0.lock().expect("a lock").len(), MOST - 1);
+        assert!(!seen.is_old("last", None) && !seen.is_old("beyond", None));
+        tokio::time::advance(STALE).await;
+        assert!(!seen.is_old("beyond", None), "those that nobody saw again make room");
+        assert_eq!(seen.0.lock().expect("a lock").len(), 1);
+        tokio::time::advance(GRACE).await;
+        assert!(seen.is_old("beyond", None));
     }
 }

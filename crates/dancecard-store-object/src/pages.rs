@@ -24,7 +24,7 @@ enum Source {
     Here(Lister),
     /// A task that asks for page after page, as [every request](crate::client::Client) is one: a page that is asked for
     /// must not wait for a reader. It says when there are no more.
-    Elsewhere { entries: Receiver<Result<Option<Entry>>>, _task: Task<()> },
+    Elsewhere { entries: Receiver<Result<Option<Entry>>>, task: Task<()> },
 }
 
 impl Listing {
@@ -40,10 +40,14 @@ impl Listing {
     pub(crate) async fn next(&mut self) -> Result<Option<Entry>> {
         match &mut self.source {
             Source::Here(lister) => read(lister, self.operation).await,
-            Source::Elsewhere { entries, .. } => {
-                let abandoned = || Err(error::abandoned(self.operation, Step::Read));
-                entries.recv().await.unwrap_or_else(abandoned)
-            }
+            Source::Elsewhere { entries, task } => match entries.recv().await {
+                Some(next) => next,
+                None => {
+                    // It ended before it said so.
+                    task.await;
+                    Err(error::abandoned(self.operation, Step::Read))
+                }
+            },
         }
     }
 }
@@ -60,7 +64,7 @@ fn elsewhere(mut lister: Lister, deadline: Duration, operation: &'static str) ->
             }
         }
     });
-    Source::Elsewhere { entries, _task: task }
+    Source::Elsewhere { entries, task }
 }
 
 async fn read(lister: &mut Lister, operation: &'static str) -> Result<Option<Entry>> {
