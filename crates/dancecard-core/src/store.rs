@@ -169,7 +169,7 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// Whether there is an engine at all. `false` is for what stands where none was chosen: then the session of a visitor
     /// without a token is asked for as well when it is first used, rather than begun empty, so that the error of `load` says what
-    /// is missing.
+    /// is missing. A wrapper passes it on.
     fn is_usable(&self) -> bool {
         true
     }

@@ -15,7 +15,8 @@ const SETTINGS: &[&str] = &["keys", "application"];
 /// ```
 /// use dancecard_store_cookie::Config;
 ///
-/// let key = "q83vEjRWeJq83vEjRWeJqxI0VniavN7_EjRWeJq83vE=";
+/// # let key = "T7GgwNFkX1d0aJm0cQ8bUeVt3yRz5nLhKpW2sX9oYfE=";
+/// // let key = what `openssl rand -base64 32` said
 /// let config = Config::new([key]).with_application("shop");
 /// assert_eq!(config, Config::from_url(&format!("cookie:?application=shop&keys={key}"))?);
 /// # Ok::<(), dancecard_core::Error>(())

@@ -131,7 +131,7 @@ fn unusable(cause: io::Error) -> Error {
 fn not_to_be_made() -> Error {
     error::new(ErrorKind::Config, "open").with_detail(
         "the database is missing or older than this release, and create is off; \
-         run what Config::schema_sql gives, or turn create on",
+         make a new one by what Config::schema_sql gives, or have an older one brought up to date by one start with create on",
     )
 }
 

@@ -125,8 +125,14 @@ impl Clients {
         let (settled, settlements) = watch::channel(0);
         let progress = Progress(settlements);
         let all = async {
-            let (histories, ()) = tokio::join!(self.let_go(&engines, &template, settled), harm(&progress));
-            self.examine(first, histories?).await
+            // A client that fails says why, before `harm` misses the others.
+            let harming = async {
+                harm(&progress).await;
+                Ok(())
+            };
+            let going = self.let_go(&engines, &template, settled);
+            let (histories, ()) = tokio::try_join!(biased; going, harming)?;
+            self.examine(first, histories).await
         };
         let late =
             |_| Failure::new("the end of all clients", format!("{} settled writes", progress.settled()));

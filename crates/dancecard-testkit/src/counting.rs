@@ -106,7 +106,7 @@ impl<S: Store> CountingStore<S> {
 }
 
 impl<S: Store> Store for CountingStore<S> {
-    dancecard_core::forward!(inner: engine, capabilities, unsupported);
+    dancecard_core::forward!(inner: engine, capabilities, is_usable, unsupported);
     dancecard_core::forward!(inner by counted: load, write, delete, replace, touch, purge_expired, health);
 
     fn list(&self, query: ListQuery) -> BoxStream<'_, Result<Entry>> {

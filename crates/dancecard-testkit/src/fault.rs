@@ -90,7 +90,7 @@ impl<S: Store> FaultStore<S> {
 }
 
 impl<S: Store> Store for FaultStore<S> {
-    dancecard_core::forward!(inner: engine, capabilities, unsupported);
+    dancecard_core::forward!(inner: engine, capabilities, is_usable, unsupported);
     dancecard_core::forward!(inner by pass: write, delete, replace, touch, purge_expired, health);
 
     async fn load(&self, key: &RecordKey) -> Result<Option<Versioned>> {

@@ -25,7 +25,7 @@
 /// }
 ///
 /// impl<S: Store> Store for ReadOnly<S> {
-///     forward!(0: engine, capabilities, unsupported, list);
+///     forward!(0: engine, capabilities, is_usable, unsupported, list);
 ///     forward!(0 by judge: load, write, delete, replace, touch, purge_expired, health);
 /// }
 ///

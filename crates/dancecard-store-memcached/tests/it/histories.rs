@@ -97,9 +97,12 @@ async fn lines(store: Arc<MemcachedStore>, number: usize, settled: watch::Sender
     let mut told = Vec::new();
     for count in 0..LINES {
         let (session, text) = (random.below(SESSIONS), format!("{number}.{count};"));
-        loop {
-            match add(&store, session, &text).await {
-                Ok(Some(line)) => break told.push(line),
+        for attempt in 0.. {
+            match add(&store, session, &text, attempt).await {
+                Ok(Some(line)) => {
+                    told.push(line);
+                    break;
+                }
                 Ok(None) => {}
                 Err(error) => {
                     assert!(error.is_conflict() || error.retry() == Retry::Safe, "{error}");
@@ -112,10 +115,11 @@ async fn lines(store: Arc<MemcachedStore>, number: usize, settled: watch::Sender
     told
 }
 
-/// Adds a line, or begins the session if there is none.
-async fn add(store: &MemcachedStore, session: usize, text: &str) -> Result<Option<Line>> {
+/// Adds a line, or begins the session if there is none, with a name that no other life of it has.
+async fn add(store: &MemcachedStore, session: usize, text: &str, attempt: usize) -> Result<Option<Line>> {
     let Some(found) = store.load(&key(session)).await? else {
-        let begun = store.write(&key(session), record(format!("={text}")), WriteMode::Create).await;
+        let name = record(format!("={attempt}.{text}"));
+        let begun = store.write(&key(session), name, WriteMode::Create).await;
         return begun
             .map(|_| None)
             .or_else(|error| if error.retry() == Retry::Unknown { Ok(None) } else { Err(error) });

@@ -24,7 +24,7 @@ fn crowd(key: &RecordKey) -> RecordKey {
 }
 
 impl Store for Crowded {
-    dancecard_core::forward!(0: engine, capabilities, unsupported, purge_expired, health);
+    dancecard_core::forward!(0: engine, capabilities, is_usable, unsupported, purge_expired, health);
 
     async fn load(&self, key: &RecordKey) -> Result<Option<Versioned>> {
         self.0.load(&crowd(key)).await

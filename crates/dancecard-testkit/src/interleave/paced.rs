@@ -146,7 +146,7 @@ impl<S: Store> PacedStore<S> {
 }
 
 impl<S: Store> Store for PacedStore<S> {
-    dancecard_core::forward!(engine: engine, capabilities, unsupported);
+    dancecard_core::forward!(engine: engine, capabilities, is_usable, unsupported);
 
     async fn load(&self, key: &RecordKey) -> Result<Option<Versioned>> {
         let name = self.history.key(key);
@@ -252,7 +252,7 @@ impl<S> fmt::Debug for TwoStepStore<S> {
 }
 
 impl<S: Store> Store for TwoStepStore<S> {
-    dancecard_core::forward!(0: engine, capabilities, unsupported);
+    dancecard_core::forward!(0: engine, capabilities, is_usable, unsupported);
     dancecard_core::forward!(0: load, write, delete, touch, list, purge_expired, health);
 }
 
@@ -277,7 +277,7 @@ impl<W: fmt::Debug> fmt::Debug for SeenStore<W> {
 }
 
 impl<W: Store> Store for SeenStore<W> {
-    dancecard_core::forward!(wrapper: engine, capabilities, unsupported);
+    dancecard_core::forward!(wrapper: engine, capabilities, is_usable, unsupported);
     dancecard_core::forward!(wrapper: write, delete, replace, touch, list, purge_expired, health);
 
     async fn load(&self, key: &RecordKey) -> Result<Option<Versioned>> {

@@ -13,11 +13,11 @@ pub(super) struct AtOnce<S>(pub(super) Arc<S>);
 pub(super) struct Waiting<S>(pub(super) Arc<S>);
 
 impl<S: Store> Store for AtOnce<S> {
-    dancecard_core::forward!(0: engine, capabilities, unsupported, immediate);
+    dancecard_core::forward!(0: engine, capabilities, is_usable, unsupported, immediate);
     dancecard_core::forward!(0: load, write, delete, replace, touch, list, purge_expired, health);
 }
 
 impl<S: Store> Store for Waiting<S> {
-    dancecard_core::forward!(0: engine, capabilities, unsupported);
+    dancecard_core::forward!(0: engine, capabilities, is_usable, unsupported);
     dancecard_core::forward!(0: load, write, delete, replace, touch, list, purge_expired, health);
 }
