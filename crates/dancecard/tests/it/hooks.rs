@@ -1,6 +1,6 @@
-//! The hooks on engines that answer at once, on disk and over a network, by a handle, and in the cookie.
+//! The hooks by a handle, on every engine ([`hold`]), and over HTTP.
 
-use std::future::{Future, ready};
+use std::future::ready;
 use std::sync::{Arc, Mutex};
 
 use dancecard::{
@@ -14,57 +14,20 @@ mod broken;
 mod over_http;
 
 pub(crate) fn trials() -> Vec<Trial> {
+    let in_memory = || hold(SharedStore::new(MemoryStore::new()));
     let modules = [
-        on_engines("the_order_is_that_of_dancer", order),
-        broken::trials(),
+        vec![crate::trial("hooks::in_memory", in_memory)],
         #[cfg(feature = "axum")]
         over_http::trials(),
     ];
     modules.into_iter().flatten().collect()
 }
 
-/// A test on several engines.
-fn on_engines<F: Future<Output = ()>>(
-    name: &'static str,
-    test: impl Fn(SharedStore) -> F + Copy + Send + 'static,
-) -> Vec<Trial> {
-    let named = |engine| format!("hooks::{name}_on_{engine}");
-    vec![
-        crate::trial(named("memory"), move || test(SharedStore::new(MemoryStore::new()))),
-        #[cfg(feature = "sqlite")]
-        crate::trial(named("sqlite"), move || async move {
-            use dancecard::sqlite::{Config, SqliteStore};
-            let folder = tempfile::tempdir().unwrap();
-            let store = SqliteStore::connect(Config::new(folder.path().join("sessions.db"))).unwrap();
-            test(SharedStore::new(store)).await;
-        }),
-        #[cfg(feature = "file")]
-        crate::trial(named("files"), move || async move {
-            use dancecard::file::{Config, FileStore};
-            let folder = tempfile::tempdir().unwrap();
-            let store = FileStore::connect(Config::new(folder.path().join("sessions"))).unwrap();
-            test(SharedStore::new(store)).await;
-        }),
-        #[cfg(feature = "redis")]
-        match dancecard_servers::redis::check() {
-            Ok(()) => crate::trial(named("redis"), move || async move { test(on_redis()).await }),
-            Err(absent) => absent.trial(&named("redis")),
-        },
-    ]
-}
-
-/// Sessions of random ids don't meet, so one server does for all.
-#[cfg(feature = "redis")]
-fn on_redis() -> SharedStore {
-    use dancecard::redis::{Config, RedisStore};
-    use dancecard_servers::{Running, redis};
-    use std::time::Duration;
-
-    static SERVER: std::sync::OnceLock<Running> = std::sync::OnceLock::new();
-    let url = SERVER.get_or_init(|| redis::start().unwrap()).url();
-    let patience = Duration::from_secs(60);
-    let config = Config::from_url(&url).unwrap().with_timeout(patience).with_connect_timeout(patience);
-    SharedStore::new(RedisStore::connect(config).unwrap())
+/// All that is promised of hooks, on an engine.
+pub(crate) async fn hold(store: SharedStore) {
+    order(store.clone()).await;
+    several_at_a_point(store.clone()).await;
+    broken::stop_nothing(store).await;
 }
 
 #[derive(Clone, Default)]
@@ -146,4 +109,27 @@ async fn order(store: SharedStore) {
     let unknown = ["before_retrieve", "before_create", "after_create", "before_flush", "after_flush"];
     assert_eq!(log.take(), unknown);
     assert_eq!(visitor.open().get::<String>("user").await.unwrap().as_deref(), Some("ada"));
+}
+
+/// They run in the order in which they were given, each after the one before it.
+async fn several_at_a_point(store: SharedStore) {
+    let log = Log::default();
+    let hooks =
+        ["first", "second", "third"].into_iter().fold(Hooks::new(tokio::time::sleep), |hooks, name| {
+            let log = log.clone();
+            hooks.on(HookPoint::BeforeFlush, move |_| {
+                let log = log.clone();
+                async move {
+                    // The later ones have the shorter way.
+                    for _ in 0..10 - name.len() {
+                        tokio::task::yield_now().await;
+                    }
+                    log.0.lock().unwrap().push(name);
+                    Ok(())
+                }
+            })
+        });
+    let mut visitor = Visitor::new(SessionManager::new(store).with_hooks(hooks));
+    visitor.request(async |session| session.set("user", "ada")).await.unwrap();
+    assert_eq!(log.take(), ["first", "second", "third"]);
 }

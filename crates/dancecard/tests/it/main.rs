@@ -31,7 +31,7 @@ macro_rules! trials {
     feature = "redis",
     feature = "sqlite"
 ))]
-mod changing;
+mod engines;
 
 #[cfg(all(
     feature = "config",
@@ -94,7 +94,7 @@ fn main() {
             feature = "redis",
             feature = "sqlite"
         ))]
-        changing::trials(),
+        engines::trials(),
         #[cfg(all(
             feature = "config",
             feature = "cookie",

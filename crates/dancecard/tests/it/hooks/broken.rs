@@ -1,23 +1,21 @@
 //! Hooks that fail, panic, hang, or say no, at each of the ten points.
 
+use std::error::Error as _;
 use std::future::{pending, poll_fn, ready};
 use std::panic::resume_unwind;
 use std::pin::pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dancecard::{ErrorKind, HookError, HookPoint, Hooks, Session, SessionManager, SharedStore};
-use libtest_mimic::Trial;
 
-use super::{Visitor, on_engines};
+use super::Visitor;
 
-pub(super) fn trials() -> Vec<Trial> {
-    let tests = [
-        on_engines("a_broken_hook_loses_no_write", no_write_is_lost),
-        on_engines("a_broken_hook_stops_no_end", no_end_is_stopped),
-        on_engines("a_client_that_does_not_wait_ends_its_session", ends_without_waiting),
-        on_engines("a_refusal_leaves_everything_as_it_was", refusals),
-    ];
-    tests.into_iter().flatten().collect()
+pub(super) async fn stop_nothing(store: SharedStore) {
+    no_write_is_lost(store.clone()).await;
+    no_end_is_stopped(store.clone()).await;
+    ends_without_waiting(store.clone()).await;
+    those_that_hang_are_given_their_time(store.clone()).await;
+    refusals(store).await;
 }
 
 /// The time of every hook that waits is over at once.
@@ -107,10 +105,38 @@ async fn ends_without_waiting(store: SharedStore) {
     }
 }
 
+/// By the clock, and no longer.
+async fn those_that_hang_are_given_their_time(store: SharedStore) {
+    let limit = Duration::from_millis(5);
+    let hooks = HookPoint::ALL
+        .into_iter()
+        .fold(Hooks::new(tokio::time::sleep), |hooks, point| hooks.on(point, |_| pending()));
+    let plain = SessionManager::new(store);
+    let mut visitor = Visitor::new(plain.clone().with_hooks(hooks.with_limit(limit)));
+    let begun = Instant::now();
+    visitor.request(write).await.unwrap();
+    let kept = visitor.cookie;
+    assert!(begun.elapsed() >= limit, "none was waited for");
+    assert_eq!(count(&Visitor { manager: plain.clone(), cookie: kept }).await, Some(1));
+    visitor.request(async |session| session.destroy()).await.unwrap();
+    assert_eq!(count(&Visitor { manager: plain, cookie: kept }).await, None);
+}
+
+#[derive(Debug)]
+struct Closed(&'static str);
+
+impl std::fmt::Display for Closed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "closed until {}", self.0)
+    }
+}
+
+impl std::error::Error for Closed {}
+
 async fn refusals(store: SharedStore) {
     let plain = SessionManager::new(store);
     for point in HookPoint::ALL.into_iter().filter(|point| point.may_refuse()) {
-        let refusing = impatient().on(point, |_| ready(Err(HookError::refuse("never"))));
+        let refusing = impatient().on(point, |_| ready(Err(HookError::refuse(Closed("eight")))));
         let mut visitor = visited(&plain, refusing).await;
         let kept = visitor.cookie;
         if point == HookPoint::BeforeCreate {
@@ -120,7 +146,10 @@ async fn refusals(store: SharedStore) {
             session.set("count", 2)?;
             if point == HookPoint::BeforeChangeId { session.cycle_id() } else { Ok(()) }
         });
-        assert_eq!(refused.await.unwrap_err().kind(), ErrorKind::Refused, "{point:?}");
+        let error = refused.await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused, "{point:?}");
+        let reason = error.source().and_then(|source| source.downcast_ref::<Closed>());
+        assert_eq!(reason.map(|reason| reason.0), Some("eight"), "{point:?}");
         assert_eq!(visitor.cookie.is_none(), point == HookPoint::BeforeCreate);
         let visitor = Visitor { manager: plain.clone(), cookie: kept };
         assert_eq!(count(&visitor).await, Some(1), "{point:?}");

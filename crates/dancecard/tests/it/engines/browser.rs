@@ -5,7 +5,7 @@ use dancecard::{Carried, Result, Session, SessionId, Store, Versioned};
 use http::HeaderMap;
 use serde_json::value::RawValue;
 
-use super::WORD;
+use super::changing::WORD;
 
 const COOKIE: &str = "__Host-session";
 

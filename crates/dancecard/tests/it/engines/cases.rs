@@ -6,7 +6,7 @@ use std::path::Path;
 use dancecard_servers as servers;
 use dancecard_servers::Absent;
 
-use super::NEW;
+use super::changing::NEW;
 
 /// What keeps an engine where it is, and the URL or name that chooses it.
 pub(super) type Opened = (Box<dyn Any>, String);
@@ -29,7 +29,7 @@ fn remote(url: String, settings: &str, running: impl Any) -> std::result::Result
 
 const PATIENT: &str = "?timeout_ms=60000&connect_timeout_ms=60000";
 
-pub(super) static ALL: [Case; 11] = [
+pub(super) static ALL: [Case; 12] = [
     Case { name: "memory", check: || Ok(()), open: |_| local("memory".to_owned()) },
     Case {
         name: "sqlite",
@@ -87,6 +87,11 @@ pub(super) static ALL: [Case; 11] = [
         name: "mariadb",
         check: servers::mariadb::check,
         open: |_| servers::mariadb::start().and_then(|server| remote(server.url(), PATIENT, server)),
+    },
+    Case {
+        name: "mysql",
+        check: servers::mysql::check,
+        open: |_| servers::mysql::start().and_then(|server| remote(server.url(), PATIENT, server)),
     },
     Case {
         name: "mongodb",

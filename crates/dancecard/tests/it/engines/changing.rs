@@ -1,62 +1,29 @@
 //! Sessions change over from form to form on every engine, whether the form is chosen in code or in a file.
 
-use std::any::Any;
 use std::sync::Arc;
 
 use dancecard::codec::{Compressed, Encrypted, MessagePackCodec, SharedCodec, YamlCodec, by_name};
-use dancecard::config::{Engines, Loader, engines};
+use dancecard::config::Loader;
 use dancecard::http::SessionHttp;
 use dancecard::seal::{Key, KeyRing};
 use dancecard::{
-    Changes, Codec, CodecTag, ErrorKind, JsonCodec, MemoryStore, Result, SessionManager, SharedStore, Store,
-    Versioned,
+    Changes, Codec, CodecTag, ErrorKind, JsonCodec, Result, SessionManager, SharedStore, Versioned,
 };
-use libtest_mimic::Trial;
 
-use browser::Browser;
-use cases::Case;
-
-mod browser;
-mod cases;
-mod earlier;
+use super::House;
+use super::browser::Browser;
 
 const OLD: &str = "T7GgwCLRZdlX1O2pmAWuk0l_rselYUc6iWbGVlRPEDA=";
-const NEW: &str = "AJ8lSbbyzMwQPfdB0fC7hFlgMdaUzYqpMSmdTcHbAGs=";
+pub(super) const NEW: &str = "AJ8lSbbyzMwQPfdB0fC7hFlgMdaUzYqpMSmdTcHbAGs=";
 /// What encrypted data belong to, where a file sets no namespace.
 const APPLICATION: &str = "dancecard";
 /// In the data, so that it is seen whether the stored bytes show them.
-const WORD: &str = "quickstep";
+pub(super) const WORD: &str = "quickstep";
 
-pub(crate) fn trials() -> Vec<Trial> {
-    cases::ALL.iter().map(trial).collect()
-}
-
-fn trial(case: &'static Case) -> Trial {
-    match (case.check)() {
-        Ok(()) => crate::trial(format!("changing::{}", case.name), move || run(case)),
-        Err(absent) => absent.trial(case.name),
-    }
-}
-
-async fn run(case: &'static Case) {
-    #[derive(Default, serde::Serialize, serde::Deserialize)]
-    struct Nothing {}
-
-    let folder = tempfile::tempdir().unwrap();
-    let (server, engine) = (case.open)(folder.path()).unwrap();
-    let mut engines = engines();
-    // One for all managers, where each would have a memory of its own.
-    let memory = SharedStore::new(MemoryStore::new());
-    engines.register("memory", &[], move |_: Nothing| Ok(memory.clone()));
-    let house = House { engines, engine, folder, _server: server };
+pub(super) async fn from_form_to_form(house: &House) {
     for way in [House::in_code as Way, House::in_file] {
         house.changes_over(way).await;
         house.refuses_what_it_can_not_read(way).await;
-    }
-    let store = house.engines.open(&house.engine).unwrap();
-    // What a browser carries can't be planted in an engine.
-    if store.client_side().is_none() {
-        earlier::are_read_and_change_over(store).await;
     }
 }
 
@@ -180,14 +147,6 @@ impl Codec for Own {
     fn encode(&self, stored: Option<&[u8]>, changes: Changes<'_>) -> Result<Option<Vec<u8>>> {
         JsonCodec.encode(stored, changes)
     }
-}
-
-/// An engine, and what lies in it.
-struct House {
-    engines: Engines,
-    engine: String,
-    folder: tempfile::TempDir,
-    _server: Box<dyn Any>,
 }
 
 /// How a form is chosen.
