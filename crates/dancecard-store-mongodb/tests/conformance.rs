@@ -20,10 +20,7 @@ fn main() {
         ("mongodb", mongod::start().map(|server| whole("mongodb", server.url(), server))),
         (
             "mongodb-replica-set",
-            mongod_replica_set::start().map(|set| {
-                let url = set.url();
-                without_bulk(whole("mongodb-replica-set", url, set))
-            }),
+            mongod_replica_set::start().map(|set| whole("mongodb-replica-set", set.url(), set)),
         ),
     ];
     let trials = subjects
@@ -35,13 +32,6 @@ fn main() {
 fn whole(name: &str, url: String, server: impl Any + Send + Sync) -> Vec<Trial> {
     let server: Arc<dyn Any + Send + Sync> = Arc::new(server);
     store::trials(name, move || open(url.clone(), server.clone()))
-}
-
-/// Ten thousand records say no more of a replica set than of one server.
-fn without_bulk(trials: Vec<Trial>) -> Vec<Trial> {
-    let ignored = |trial: Trial| trial.with_kind("as on one server").with_ignored_flag(true);
-    let is_bulk = |trial: &Trial| trial.name().contains("ten_thousand");
-    trials.into_iter().map(|trial| if is_bulk(&trial) { ignored(trial) } else { trial }).collect()
 }
 
 async fn open(url: String, server: Arc<dyn Any + Send + Sync>) -> Opened {
