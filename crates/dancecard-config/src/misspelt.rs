@@ -8,6 +8,7 @@ use crate::merged::Merged;
 use crate::node::join;
 use crate::{cookie, dancer, settings, variables};
 
+const PATH: &str = "is one name with dots, and no setting: write a table in a table";
 const SECTIONS: [&str; 2] = ["session", "engines"];
 /// What an application is likely to have of its own (`VERSION` for one) is two slips away from a name as short as
 /// `session`; so is what `nearest` would suggest for it.
@@ -41,13 +42,32 @@ pub(crate) fn check_keys(merged: &Merged) -> Result<()> {
         is_no_path(&entry, &name).and_then(|()| nearly(&entry, &name, &top))
     })?;
     let in_engines = ["session".to_owned()];
-    merged.within("engines").iter().try_for_each(|entry| nearly(entry, entry.name(), &in_engines))
+    merged.within("engines").iter().try_for_each(|entry| {
+        is_no_path(entry, key_in("engines", entry)).and_then(|()| nearly(entry, entry.name(), &in_engines))
+    })?;
+    no_paths(merged, "session", 2)?;
+    no_paths(merged, "engines.session", 1)
+}
+
+/// The name of a key in its table, dots and all.
+fn key_in<'a>(table: &str, entry: &'a Entry) -> &'a str {
+    let name = entry.path.strip_prefix(table).and_then(|rest| rest.strip_prefix('.'));
+    name.unwrap_or(&entry.path)
+}
+
+/// Refuses names with dots in a table of ours, so many levels down. What is below those of an engine is free.
+fn no_paths(merged: &Merged, table: &str, levels: usize) -> Result<()> {
+    merged.within(table).iter().try_for_each(|entry| match key_in(table, entry).contains('.') {
+        true => Err(entry.refuse(PATH)),
+        false if levels > 0 => no_paths(merged, entry.path(), levels - 1),
+        false => Ok(()),
+    })
 }
 
 /// A dot in a name does not go one level down.
 fn is_no_path(entry: &Entry, name: &str) -> Result<()> {
     match name.split_once('.').filter(|(top, _)| SECTIONS.contains(top)) {
-        Some(_) => Err(entry.refuse("is one name with dots, and no setting: write a table in a table")),
+        Some(_) => Err(entry.refuse(PATH)),
         None => Ok(()),
     }
 }

@@ -19,6 +19,20 @@ const FAULTS: &[(&str, &str)] = &[
         "session:\n  cokie:\n    name: x\n",
         "config.yml:2: session.cokie: there is no such key; did you mean `cookie`?",
     ),
+    ("session:\n  'x.idle': 1h\n", "config.yml:2: session.x.idle: is one name with dots"),
+    ("session:\n  cookie:\n    'a.name': x\n", "config.yml:3: session.cookie.a.name: is one name with dots"),
+    (
+        "session: memory\nengines:\n  session.memory: { max_sessions: 1 }\n",
+        "config.yml:3: engines.session.memory: is one name with dots",
+    ),
+    (
+        "session: memory\nengines:\n  session:\n    memory:\n      x.max_sessions: 1\n",
+        "config.yml:5: engines.session.memory.x.max_sessions: is one name with dots",
+    ),
+    (
+        "session: memory\nengines:\n  session:\n    not.memory: { max_sessions: 1 }\n",
+        "config.yml:4: engines.session.not.memory: is one name with dots",
+    ),
     ("session:\n  idle: soon\n", "config.yml:2: session.idle: is no length of time: write"),
     ("session:\n  idle: [5m]\n", "config.yml:2: session.idle: must be one value"),
     ("session:\n  idle: 0\n", "config.yml:2: session.idle: must be longer than nothing"),

@@ -4,6 +4,7 @@
 
 mod dancer;
 mod durations;
+mod elsewhere;
 mod engines;
 mod faults;
 mod files;

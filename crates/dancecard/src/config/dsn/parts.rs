@@ -4,6 +4,8 @@
 type Parts = Result<Vec<(&'static str, String)>, &'static str>;
 
 const UNKNOWN: &str = "has a part without a counterpart: set the engine's own keys instead";
+const IN_PASSWORD: &str =
+    "has a part without a name behind a password, where a colon would divide it: use `password` by itself";
 const UNSURE: &str =
     "has an `sslmode` that does not say for sure: write `disable`, `require` or `verify-full`";
 const SECONDS: &str = "has a time to connect that is no number of seconds";
@@ -44,6 +46,10 @@ pub(super) fn of_mysql(text: &str) -> Parts {
     let mut sockets = Vec::new();
     for part in split(text) {
         let Some((name, value)) = part.split_once('=') else {
+            // It may be the rest of it, and a host is no secret.
+            if parts.iter().any(|(name, _)| *name == "password") {
+                return Err(IN_PASSWORD);
+            }
             let next = unnamed.find(|name| !parts.iter().any(|(other, _)| other == name)).ok_or(UNKNOWN)?;
             parts.push((next, plain(part)));
             continue;

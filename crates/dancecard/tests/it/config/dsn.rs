@@ -95,6 +95,7 @@ async fn parts_without_a_counterpart_are_refused() {
         ("dbi:Pg:service=hidden", "has a part without a counterpart: set the engine's own keys instead"),
         ("dbi:Pg:dbname=app;sslmode=prefer", "has an `sslmode` that does not say for sure"),
         ("dbi:Pg:dbname=app;connect_timeout=hidden", "has a time to connect that is no number"),
+        ("dbi:mysql:database=app;password=a:hidden", "has a part without a name behind a password"),
         ("dbi:mysql:app;mysql_read_default_file=hidden", "has a part without a counterpart"),
         ("dbi:mysql:app:db:99:hidden", "has a part without a counterpart"),
         ("dbi:mysql:app;host=db;mysql_socket=/hidden", "says what `session_options.dsn` at"),

@@ -35,7 +35,7 @@ async fn a_sealed_cookie_needs_a_good_key_and_may_have_a_registry() {
     }
     let alone = cookie(&format!("secret_key: {KEY}, application: shop")).unwrap();
     assert!(alone.manager().unwrap().capabilities().client_keeps);
-    assert!(!format!("{alone} {alone:?}").contains("q83v"), "{alone}");
+    assert!(!format!("{alone} {alone:?}").contains(&KEY[..8]), "{alone}");
     let held = cookie(&format!("keys: [{KEY}], registry: memory")).unwrap();
     assert!(!held.manager().unwrap().capabilities().client_keeps);
     let held = load(&format!("session: 'cookie:?keys={KEY}&registry=memory'")).unwrap();
