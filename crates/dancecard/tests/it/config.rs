@@ -8,6 +8,8 @@ use libtest_mimic::Trial;
 
 mod choices;
 mod dsn;
+#[cfg(all(feature = "mongodb", feature = "object-azblob", feature = "object-s3"))]
+mod masked;
 mod names;
 mod sealed;
 #[cfg(feature = "axum")]
@@ -18,6 +20,8 @@ pub(crate) fn trials() -> Vec<Trial> {
     let modules = [
         choices::trials(),
         dsn::trials(),
+        #[cfg(all(feature = "mongodb", feature = "object-azblob", feature = "object-s3"))]
+        masked::trials(),
         names::trials(),
         sealed::trials(),
         #[cfg(feature = "axum")]
