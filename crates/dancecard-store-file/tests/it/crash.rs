@@ -5,16 +5,19 @@
 use std::collections::{BTreeMap, HashSet};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 
 use dancecard_core::{ListQuery, Record, Store, Timestamp, Version, WriteMode};
 use dancecard_store_file::{FileStore, Format, Synchronous};
 
 use crate::fixture::*;
-use crate::processes::{say, start, told};
+use crate::processes::{child, say, told};
 
 const ROUNDS: usize = 18;
 const TASKS: usize = 16;
+/// The variable that tells the child how to write.
+const FORMAT: &str = "DANCECARD_TEST_FORMAT";
 /// How many steps a session's life has.
 const LIFE: usize = 8;
 
@@ -115,7 +118,8 @@ fn level(round: usize) -> Synchronous {
 }
 
 async fn act(level: Synchronous) {
-    let format = if told().path.ends_with("yaml") { Format::Yaml } else { Format::Json };
+    let told_format = std::env::var(FORMAT).unwrap();
+    let format = FORMATS.into_iter().find(|format| format!("{format:?}") == told_format).unwrap();
     let store = Arc::new(FileStore::connect(told().with_synchronous(level).with_format(format)).unwrap());
     say("\nopening\n");
     let tasks: Vec<_> = (0..TASKS)
@@ -152,12 +156,14 @@ async fn child_that_is_killed_and_never_flushes() {
 }
 
 /// Lets a child run until it said so many lines, kills it, and returns all that it said.
-fn run_and_kill(path: &Path, level: Synchronous, lines: usize) -> Vec<String> {
+fn run_and_kill(path: &Path, format: Format, level: Synchronous, lines: usize) -> Vec<String> {
     let test = match level {
         Synchronous::Full => "crash::child_that_is_killed",
         _ => "crash::child_that_is_killed_and_never_flushes",
     };
-    let mut child = start(test, path);
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.env(FORMAT, format!("{format:?}"));
+    let mut child = child(command, test, path);
     let mut output = BufReader::new(child.stdout.take().unwrap());
     let (mut said, mut line) = (Vec::new(), String::new());
     while output.read_line(&mut line).unwrap() > 0 && line.ends_with('\n') {
@@ -240,12 +246,12 @@ async fn assert_index(store: &FileStore, there: &Model) {
 
 #[tokio::test]
 async fn killed_at_any_moment_it_has_lost_nothing() {
-    let place = Place::new();
+    let places = FORMATS.map(|format| (Place::new(), format));
     let mut seed: u64 = 0x6463_7264;
-    for round in 0..ROUNDS {
+    for (round, (place, format)) in (0..ROUNDS).zip(places.iter().cycle()) {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let said = run_and_kill(&place.path(), level(round), 4 + (seed >> 33) as usize % 500);
-        settle(&place, Format::Json, &said).await;
+        let said = run_and_kill(&place.path(), *format, level(round), 4 + (seed >> 33) as usize % 500);
+        settle(place, *format, &said).await;
     }
 }
 
@@ -254,7 +260,7 @@ async fn killed_while_it_makes_its_folder_it_makes_it_the_next_time() {
     for lines in [2, 3, 4] {
         for _ in 0..4 {
             let place = Place::new();
-            let said = run_and_kill(&place.path(), Synchronous::Normal, lines);
+            let said = run_and_kill(&place.path(), Format::Json, Synchronous::Normal, lines);
             settle(&place, Format::Json, &said).await;
         }
     }

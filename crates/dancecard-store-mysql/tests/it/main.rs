@@ -11,6 +11,7 @@ mod concurrency;
 mod config;
 mod contract;
 mod cost;
+mod damaged;
 mod faults;
 mod listing;
 mod login;
@@ -31,6 +32,7 @@ const ON_MARIADB: &[Suite] = &[
     concurrency::trials,
     contract::trials,
     cost::trials,
+    damaged::trials,
     faults::trials,
     listing::trials,
     orders::trials,
@@ -45,6 +47,7 @@ const ON_MARIADB: &[Suite] = &[
 const ON_MYSQL: &[Suite] = &[
     concurrency::trials,
     contract::trials,
+    damaged::trials,
     faults::trials,
     listing::trials,
     login::trials,

@@ -10,6 +10,7 @@ mod concurrency;
 mod config;
 mod contract;
 mod cost;
+mod damaged;
 mod faults;
 mod histories;
 mod listing;
@@ -29,6 +30,7 @@ fn main() {
                 concurrency::trials,
                 contract::trials,
                 cost::trials,
+                damaged::trials,
                 faults::trials,
                 histories::trials,
                 listing::trials,
