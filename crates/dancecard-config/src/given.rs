@@ -11,6 +11,7 @@ use crate::de::{Table, Wrong};
 use crate::entry::Entry;
 use crate::fault::{at, unknown};
 use crate::merged::Merged;
+use crate::misspelt::are_names;
 use crate::node::join;
 
 /// What a configuration says about one engine: the entries of its section, of which an engine that takes another
@@ -42,15 +43,17 @@ impl Given {
     /// What the section says. `url` is what chose the engine, if that was a URL.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] when one source says twice where the engine is.
+    /// [`ErrorKind::Config`] when one source says twice where the engine is, and for a name with dots.
     pub(crate) fn new(
         merged: Arc<Merged>,
         section: String,
         chosen: Entry,
         url: Option<Entry>,
     ) -> Result<Self> {
-        let within = merged.within(&section).into_iter();
-        let mut entries: BTreeMap<_, _> = within.map(|entry| (entry.name().to_owned(), entry)).collect();
+        let within = merged.within(&section);
+        are_names(&section, &within)?;
+        let mut entries: BTreeMap<_, _> =
+            within.into_iter().map(|entry| (entry.name().to_owned(), entry)).collect();
         let url = stronger(url, entries.remove("url"))?;
         Ok(Self { section, chosen, url, entries, below: None, merged })
     }
@@ -80,17 +83,23 @@ impl Given {
     /// The entries of a table at the top of the configuration; none if it is not there. An empty key is the top itself.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] for what is no table.
+    /// [`ErrorKind::Config`] for what is no table, and for a name with dots in it, unless that is at the top.
     pub fn flat_table(&self, key: &str) -> Result<Vec<Entry>> {
-        self.merged.table(key)
+        if key.is_empty() { self.merged.table(key) } else { self.names_in(key) }
     }
 
     /// The entries of a table in the section; none if it is not there.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] for what is no table.
+    /// [`ErrorKind::Config`] for what is no table, and for a name with dots in it.
     pub fn table_in_section(&self, key: &str) -> Result<Vec<Entry>> {
-        self.merged.table(&join(&self.section, key))
+        self.names_in(&join(&self.section, key))
+    }
+
+    fn names_in(&self, table: &str) -> Result<Vec<Entry>> {
+        let entries = self.merged.table(table)?;
+        are_names(table, &entries)?;
+        Ok(entries)
     }
 
     /// Whether the engine was chosen by its name, and not by a URL that says where it is.

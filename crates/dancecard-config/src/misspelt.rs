@@ -57,11 +57,18 @@ fn key_in<'a>(table: &str, entry: &'a Entry) -> &'a str {
 
 /// Refuses names with dots in a table of ours, so many levels down. What is below those of an engine is free.
 fn no_paths(merged: &Merged, table: &str, levels: usize) -> Result<()> {
-    merged.within(table).iter().try_for_each(|entry| match key_in(table, entry).contains('.') {
-        true => Err(entry.refuse(PATH)),
-        false if levels > 0 => no_paths(merged, entry.path(), levels - 1),
-        false => Ok(()),
-    })
+    let within = merged.within(table);
+    are_names(table, &within)?;
+    let mut deeper = within.iter().filter(|_| levels > 0);
+    deeper.try_for_each(|entry| no_paths(merged, entry.path(), levels - 1))
+}
+
+/// Refuses names with dots among the entries of a table, where the last part would be taken for the name.
+pub(crate) fn are_names(table: &str, entries: &[Entry]) -> Result<()> {
+    match entries.iter().find(|entry| key_in(table, entry).contains('.')) {
+        Some(entry) => Err(entry.refuse(PATH)),
+        None => Ok(()),
+    }
 }
 
 /// A dot in a name does not go one level down.

@@ -12,6 +12,7 @@ mod dsn;
 mod masked;
 mod names;
 mod sealed;
+mod served;
 #[cfg(feature = "axum")]
 mod unconfigured;
 mod unopened;
@@ -24,6 +25,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         masked::trials(),
         names::trials(),
         sealed::trials(),
+        served::trials(),
         #[cfg(feature = "axum")]
         unconfigured::trials(),
         unopened::trials(),

@@ -187,67 +187,96 @@ async fn a_service_under_kiokudb_has_its_options() {
     }
 }
 
+/// A configuration, and what is said of it.
+const REFUSED: &[(&str, &str)] = &[
+    ("session: DBI\n", "session.engine: needs `dsn`"),
+    (
+        "session: DBI\nsession_options: { dsn: 'dbi:Oracle:x' }\n",
+        "session_options.dsn: has a driver without an engine",
+    ),
+    ("session: DBI\nsession_options: { dsn: 'Pg:x' }\n", "session_options.dsn: must look like"),
+    (
+        "session: DBI\nsession_options: { dsn: 'dbi:Pg:dbname=x', tabel: x }\n",
+        "config.yml:2: session_options.tabel: there is no such key; did you mean `table`?",
+    ),
+    (
+        "session: DBI\nsession_options: { dsn: 'dbi:mysql:app', tabel: x }\n",
+        "config.yml:2: session_options.tabel: there is no such key; did you mean `table`?",
+    ),
+    (
+        "session: DBI\nsession_options: { dsn: 'dbi:SQLite:x', tabel: x }\n",
+        "config.yml:2: session_options.tabel: there is no such key",
+    ),
+    (
+        "session: KiokuDB\nkiokudb_backend: DBI\nkiokudb_backend_opts: { dsn: 'dbi:Pg:dbname=x', tabel: x }\n",
+        "config.yml:3: kiokudb_backend_opts.tabel: there is no such key; did you mean `table`?",
+    ),
+    (
+        "session: DBI\nsession_options: { dsn: 'dbi:Pg:service=x' }\n",
+        "session_options.dsn: has a part without a counterpart",
+    ),
+    // The last part of a name with dots is not taken for the name.
+    (
+        "session: Redis\nredis_session:\n  'x.server': h\n",
+        "config.yml:3: redis_session.x.server: is one name with dots",
+    ),
+    (
+        "session: DBI\nsession_options:\n  'x.dsn': 'dbi:SQLite:x'\n",
+        "config.yml:3: session_options.x.dsn: is one name with dots",
+    ),
+    (
+        "session: KiokuDB\nkiokudb_backend: Files\nkiokudb_backend_opts:\n  'x.dir': k\n",
+        "config.yml:4: kiokudb_backend_opts.x.dir: is one name with dots",
+    ),
+    (
+        "session: Redis\nengines:\n  session:\n    Redis:\n      'x.prefix': p\n",
+        "config.yml:5: engines.session.redis.x.prefix: is one name with dots",
+    ),
+    ("session: Redis\nengines: { session: { Redis: { redis_key: x } } }\n", "redis_key: must end in `%s`"),
+    ("session: Redis\nredis_session: { host: x }\n", "redis_session.host: there is no such key"),
+    ("session: Redis\nredis_session: host\n", "redis_session: must be a table of keys"),
+    ("session: MongoDB\nmongodb_password: x\n", "mongodb_password: has no counterpart: put it into"),
+    ("session: Redis\nengines: { session: { Redis: { redis_sever: x } } }\n", "did you mean `redis_server`?"),
+    (
+        "session: KiokuDB\nkiokudb_backend: Files\nkiokudb_backend_opts: { x: 1 }\n",
+        "kiokudb_backend_opts.x: has no counterpart",
+    ),
+    (
+        "session: Memcached\nengines: { session: { Memcached: { memcached_servers: a, servers: b } } }\n",
+        "memcached_servers: says what `engines.session.memcached.servers` at",
+    ),
+    (
+        "session: Redis\nengines: { session: { Redis: { redis_server: a, nodes: b } } }\n",
+        "redis_server: says what `engines.session.redis.nodes` at",
+    ),
+    (
+        "session: YAML\nengines: { session: { YAML: { session_dir: a, path: b } } }\n",
+        "session_dir: says what `engines.session.yaml.path` at",
+    ),
+    (
+        "session: YAML\nengines: { session: { YAML: { format: json } } }\n",
+        "session.engine: says what `engines.session.yaml.format` at",
+    ),
+    (
+        "session: KiokuDB\nkiokudb_backend: Hash\nkiokudb_backend_opts: { dir: x }\n",
+        "kiokudb_backend_opts.dir: has no counterpart in the engine `memory`",
+    ),
+    (
+        "session: KiokuDB\nkiokudb_backend: Files\nkiokudb_backend_opts: { serializer: storable }\n",
+        "kiokudb_backend_opts.serializer: is the form of the files: json, yaml",
+    ),
+    (
+        "session: KiokuDB\nkiokudb_backend: DBI\nkiokudb_backend_opts: { dsn: 'dbi:SQLite:x', serializer: yaml }\n",
+        "kiokudb_backend_opts.serializer: is `session.serializer` here",
+    ),
+    (
+        "session: KiokuDB\nkiokudb_backend: DBI\nkiokudb_backend_opts: { dsn: 'dbi:SQLite:x', extract: 1 }\n",
+        "kiokudb_backend_opts.extract: there is no such key",
+    ),
+];
+
 async fn what_has_no_counterpart_is_refused() {
-    let cases = [
-        ("session: DBI\n", "session.engine: needs `dsn`"),
-        (
-            "session: DBI\nsession_options: { dsn: 'dbi:Oracle:x' }\n",
-            "session_options.dsn: has a driver without an engine",
-        ),
-        ("session: DBI\nsession_options: { dsn: 'Pg:x' }\n", "session_options.dsn: must look like"),
-        (
-            "session: DBI\nsession_options: { dsn: 'dbi:Pg:service=x' }\n",
-            "session_options.dsn: has a part without a counterpart",
-        ),
-        (
-            "session: Redis\nengines: { session: { Redis: { redis_key: x } } }\n",
-            "redis_key: must end in `%s`",
-        ),
-        ("session: Redis\nredis_session: { host: x }\n", "redis_session.host: there is no such key"),
-        ("session: Redis\nredis_session: host\n", "redis_session: must be a table of keys"),
-        ("session: MongoDB\nmongodb_password: x\n", "mongodb_password: has no counterpart: put it into"),
-        (
-            "session: Redis\nengines: { session: { Redis: { redis_sever: x } } }\n",
-            "did you mean `redis_server`?",
-        ),
-        (
-            "session: KiokuDB\nkiokudb_backend: Files\nkiokudb_backend_opts: { x: 1 }\n",
-            "kiokudb_backend_opts.x: has no counterpart",
-        ),
-        (
-            "session: Memcached\nengines: { session: { Memcached: { memcached_servers: a, servers: b } } }\n",
-            "memcached_servers: says what `engines.session.memcached.servers` at",
-        ),
-        (
-            "session: Redis\nengines: { session: { Redis: { redis_server: a, nodes: b } } }\n",
-            "redis_server: says what `engines.session.redis.nodes` at",
-        ),
-        (
-            "session: YAML\nengines: { session: { YAML: { session_dir: a, path: b } } }\n",
-            "session_dir: says what `engines.session.yaml.path` at",
-        ),
-        (
-            "session: YAML\nengines: { session: { YAML: { format: json } } }\n",
-            "session.engine: says what `engines.session.yaml.format` at",
-        ),
-        (
-            "session: KiokuDB\nkiokudb_backend: Hash\nkiokudb_backend_opts: { dir: x }\n",
-            "kiokudb_backend_opts.dir: has no counterpart in the engine `memory`",
-        ),
-        (
-            "session: KiokuDB\nkiokudb_backend: Files\nkiokudb_backend_opts: { serializer: storable }\n",
-            "kiokudb_backend_opts.serializer: is the form of the files: json, yaml",
-        ),
-        (
-            "session: KiokuDB\nkiokudb_backend: DBI\nkiokudb_backend_opts: { dsn: 'dbi:SQLite:x', serializer: yaml }\n",
-            "kiokudb_backend_opts.serializer: is `session.serializer` here",
-        ),
-        (
-            "session: KiokuDB\nkiokudb_backend: DBI\nkiokudb_backend_opts: { dsn: 'dbi:SQLite:x', extract: 1 }\n",
-            "kiokudb_backend_opts.extract: there is no such key",
-        ),
-    ];
-    for (text, expected) in cases {
+    for (text, expected) in REFUSED {
         let error = load(text).map(drop).expect_err(text).to_string();
         assert!(error.contains(expected) && error.contains("config.yml:"), "{text}{error}");
     }
