@@ -71,6 +71,30 @@ const FAULTS: &[(&str, &str, [usize; 2], &str)] = &[
         [2, 2],
         "session.idle: is longer than `session.absolute`, 5m",
     ),
+    (
+        "[session]\nencryption_keys = [\"c2hvcnQ=\"]\n",
+        "session:\n  encryption_keys: [c2hvcnQ=]\n",
+        [2, 2],
+        "session.encryption_keys: a key needs at least 32 random bytes",
+    ),
+    (
+        "session = \"postgres\"\n",
+        "session: postgres\n",
+        [1, 1],
+        "session.engine: the engine `postgres` is not in this build",
+    ),
+    (
+        "session_expire = 60\n",
+        "session_expire: 60\n",
+        [1, 1],
+        "session_expire: there is no such key; did you mean `session_expires`?",
+    ),
+    (
+        "[session]\nsession_name = \"x\"\n",
+        "session:\n  session_name: x\n",
+        [2, 2],
+        "session.session_name: there is no such key",
+    ),
 ];
 
 /// What is said of these files, from the name of one on.
@@ -111,7 +135,7 @@ fn a_fault_in_the_file_of_an_environment_is_named_with_it() {
 #[test]
 fn a_fault_in_variables_is_named_with_one_of_them() {
     type Variables = &'static [(&'static str, &'static str)];
-    let cases: [(&str, Variables, &str); 6] = [
+    let cases: [(&str, Variables, &str); 8] = [
         (
             "session:\n  cookie: { same_site: none }\n",
             &[("DANCECARD_SESSION__COOKIE__SECURE", "false")],
@@ -142,6 +166,16 @@ fn a_fault_in_variables_is_named_with_one_of_them() {
             &[("DANCECARD_ENGINES__SESSION__TOY__PREFX", "x")],
             "DANCECARD_ENGINES__SESSION__TOY__PREFX: engines.session.toy.prefx: there is no such key; did you mean `prefix`?",
         ),
+        (
+            "session: toy\n",
+            &[("DANCECARD_SESSION", "postgres")],
+            "DANCECARD_SESSION: session.engine: the engine `postgres` is not in this build",
+        ),
+        (
+            "session: toy\n",
+            &[("DANCECARD_SESSION_EXPIRES", "garbage")],
+            "DANCECARD_SESSION_EXPIRES: session_expires: is no length of time",
+        ),
     ];
     for (text, variables, expected) in cases {
         let files = Files::new(&[("config.yml", text)]);
@@ -150,5 +184,24 @@ fn a_fault_in_variables_is_named_with_one_of_them() {
         let told = error.detail().unwrap();
         assert!(told.contains(expected), "{variables:?}: {told}");
         assert!(!format!("{error} {error:?}").contains(SHORT), "{error}");
+    }
+}
+
+#[test]
+fn keys_of_dancer_have_their_effect_as_variables() {
+    let files = Files::new(&[("config.yml", "session: toy\nsession_name: in_file\n")]);
+    let variables = [
+        ("DANCECARD_SESSION_NAME", "old"),
+        ("DANCECARD_SESSION_EXPIRES", "3600"),
+        ("DANCECARD_SESSION_SECURE", "0"),
+    ];
+    let shown = files.load(&variables).unwrap().to_string();
+    for expected in [
+        "session.absolute = 1h (DANCECARD_SESSION_EXPIRES)",
+        "session.cookie.name = old (DANCECARD_SESSION_NAME)",
+        "session.cookie.secure = never (DANCECARD_SESSION_SECURE)",
+    ] {
+        let is_it = |line: &str| line.split_whitespace().eq(expected.split(' '));
+        assert!(shown.lines().any(is_it), "no {expected} in:\n{shown}");
     }
 }
