@@ -13,11 +13,14 @@ use crate::{packages, process};
 /// When the words mean nothing, or the state of the services can't be read or written.
 pub(crate) fn run(words: &[String]) -> Result<bool> {
     let root = process::root()?;
-    let services = Services::at(folder(&root));
+    at(&root, &Services::at(folder(&root)), words)
+}
+
+fn at(root: &Path, services: &Services, words: &[String]) -> Result<bool> {
     match words.split_first() {
-        Some((verb, wanted)) if verb == "up" => up(&root, &services, &chosen(wanted)?),
-        Some((verb, wanted)) if verb == "down" => down(&services, &chosen(wanted)?),
-        Some((verb, [])) if verb == "status" => status(&services),
+        Some((verb, wanted)) if verb == "up" => up(root, services, &chosen(wanted)?),
+        Some((verb, wanted)) if verb == "down" => down(services, &chosen(wanted)?),
+        Some((verb, [])) if verb == "status" => status(services),
         _ => bail!("usage: cargo xtask services up [NAME...] | down [NAME...] | status\nnames: {}", listed()),
     }
 }
@@ -41,7 +44,7 @@ fn up(root: &Path, services: &Services, wanted: &[&str]) -> Result<bool> {
     let mut good = true;
     for name in wanted {
         match services.up(name) {
-            Ok(processes) => processes.iter().for_each(show),
+            Ok(processes) => processes.iter().for_each(|process| println!("{}", line(process))),
             Err(absent) => {
                 good = false;
                 println!("{name:20} {absent}");
@@ -65,18 +68,18 @@ fn down(services: &Services, wanted: &[&str]) -> Result<bool> {
 fn status(services: &Services) -> Result<bool> {
     let processes = services.processes()?;
     ensure!(!processes.is_empty(), "no services are up");
-    processes.iter().for_each(show);
+    processes.iter().for_each(|process| println!("{}", line(process)));
     Ok(processes.iter().all(|process| process.health() == Health::Answers))
 }
 
-fn show(process: &Process) {
+fn line(process: &Process) -> String {
     let health = match process.health() {
         Health::Answers => "answers",
         Health::Silent => "silent",
         Health::Gone => "gone",
     };
     let Process { service, kind, pid, port, url, .. } = process;
-    println!("{service:20} {kind:10} {health:8} pid {pid:<8} port {port:<6} {url}");
+    format!("{service:20} {kind:10} {health:8} pid {pid:<8} port {port:<6} {url}")
 }
 
 #[cfg(test)]
@@ -94,6 +97,67 @@ mod tests {
         assert!(chosen(&["oracle".to_owned()]).is_err());
         assert!(run(&["sideways".to_owned()]).is_err());
         assert!(run(&[]).is_err());
+    }
+
+    /// Ends what a test has started, whatever becomes of the test.
+    struct Place(tempfile::TempDir);
+
+    impl Place {
+        fn services(&self) -> Services {
+            Services::at(self.0.path().join("services"))
+        }
+
+        fn run(&self, words: &[&str]) -> Result<bool> {
+            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            at(&process::root().unwrap(), &self.services(), &words)
+        }
+
+        /// What is said of the one process.
+        fn line(&self) -> String {
+            line(self.services().processes().unwrap().first().unwrap())
+        }
+    }
+
+    impl Drop for Place {
+        fn drop(&mut self) {
+            drop(self.run(&["down"]));
+        }
+    }
+
+    fn signal(pid: u32, name: &str) {
+        let pid = pid.to_string();
+        assert!(std::process::Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+    }
+
+    #[test]
+    fn a_service_comes_up_is_watched_and_ends() {
+        let place = Place(tempfile::tempdir().unwrap());
+        assert!(place.run(&["status"]).unwrap_err().to_string().contains("no services are up"));
+        assert!(place.run(&["up", "redis"]).unwrap(), "redis does not come up, as is said above");
+        assert!(place.run(&["status"]).unwrap());
+        let server = place.services().processes().unwrap().remove(0);
+        for part in ["redis ", " answers ", &server.pid.to_string(), &server.port.to_string(), &server.url] {
+            assert!(place.line().contains(part), "{}", place.line());
+        }
+        assert!(place.run(&["up", "redis"]).unwrap(), "a fresh one takes its place");
+        let (before, server) = (server, place.services().processes().unwrap().remove(0));
+        assert_ne!(before.pid, server.pid);
+        assert!(matches!(before.health(), Health::Gone));
+        signal(server.pid, "STOP");
+        assert!(!place.run(&["status"]).unwrap(), "it is silent");
+        assert!(place.line().contains(" silent "), "{}", place.line());
+        signal(server.pid, "CONT");
+        assert!(place.run(&["status"]).unwrap());
+        signal(server.pid, "KILL");
+        while place.line().contains(" answers ") {
+            std::thread::yield_now();
+        }
+        assert!(!place.run(&["status"]).unwrap(), "it is gone");
+        assert!(place.run(&["up", "redis"]).unwrap(), "another takes its place");
+        assert!(place.run(&["status"]).unwrap());
+        assert!(place.run(&["down"]).unwrap());
+        assert!(place.run(&["status"]).is_err());
+        assert!(std::net::TcpStream::connect(("127.0.0.1", server.port)).is_err(), "it listens still");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use dancecard_core::{ErrorKind, ListQuery, Retry, Store, Version, WriteMode};
 use dancecard_servers::{Mode, Proxy, Way};
 use dancecard_store_object::ObjectStore;
+use tokio::sync::watch;
 
 use crate::world::*;
 
@@ -24,6 +25,7 @@ trials![
     counters_are_exact_or_unknown_under_faults,
     a_server_that_is_stopped_is_waited_for_until_the_deadline,
     a_server_that_was_killed_is_found_again_with_what_it_acknowledged,
+    what_was_told_before_a_kill_holds_after_it,
 ];
 
 const SHORT: Duration = Duration::from_millis(400);
@@ -173,8 +175,12 @@ async fn a_slow_server_is_waited_for() {
     create(&store, "a").await;
     proxy.set(Mode::Slow { bytes: 64, tick: Duration::from_millis(1) });
     assert_eq!(payload(&store, "a").await.unwrap(), bulk(100).payload);
+    let version = store.load(&key("a")).await.unwrap().unwrap().version().clone();
+    let version = store.write(&key("a"), bulk(200), WriteMode::Update(version)).await.unwrap();
     proxy.set(Mode::Delay(Duration::from_millis(50)));
-    assert_eq!(payload(&store, "a").await.unwrap(), bulk(100).payload);
+    assert_eq!(payload(&store, "a").await.unwrap(), bulk(200).payload);
+    store.write(&key("a"), bulk(300), WriteMode::Update(version)).await.unwrap();
+    assert_eq!(payload(&store, "a").await.unwrap(), bulk(300).payload);
 }
 
 /// OpenDAL lets requests queue for the credentials: one whose turn comes has to take it, whatever its caller does.
@@ -235,6 +241,54 @@ async fn a_server_that_is_stopped_is_waited_for_until_the_deadline() {
     assert_eq!(payload(&patient, "a").await.unwrap(), bulk(100).payload);
     server.kill();
     assert!(patient.load(&key("a")).await.unwrap_err().is_unavailable());
+}
+
+/// Begins sessions and ends every third, until the server is gone. What was told of them, for certain: those that are, and
+/// those that are no more.
+async fn write_until_it_is_gone(
+    store: ObjectStore,
+    task: usize,
+    done: watch::Sender<usize>,
+) -> [Vec<String>; 2] {
+    let mut told = [Vec::new(), Vec::new()];
+    for number in 0.. {
+        let name = format!("{task} {number}");
+        if store.write(&key(&name), bulk(100), WriteMode::Create).await.is_err() {
+            break;
+        }
+        let ends = number % 3 == 0;
+        if ends && store.delete(&key(&name)).await.is_err() {
+            break;
+        }
+        told[usize::from(ends)].push(name);
+        done.send_modify(|done| *done += 1);
+    }
+    told
+}
+
+async fn what_was_told_before_a_kill_holds_after_it() {
+    let server = dancecard_servers::s3::start().unwrap();
+    let config = config(&server.url());
+    let (done, mut seen) = watch::channel(0);
+    let tasks: Vec<_> = (0..8)
+        .map(|task| tokio::spawn(write_until_it_is_gone(connect(&config), task, done.clone())))
+        .collect();
+    seen.wait_for(|done| *done >= 80).await.unwrap();
+    server.kill();
+    let mut told = [Vec::new(), Vec::new()];
+    for task in tasks {
+        let [there, gone] = task.await.unwrap();
+        told[0].extend(there);
+        told[1].extend(gone);
+    }
+    server.restart().unwrap();
+    let store = connect(&config);
+    for (names, is_there) in told.iter().zip([true, false]) {
+        assert!(names.len() >= 10, "{told:?}");
+        for name in names {
+            assert_eq!(payload(&store, name).await.is_some(), is_there, "{name}");
+        }
+    }
 }
 
 /// What was acknowledged is there, and what was deleted is not, nor does it come back by a late update.
