@@ -13,6 +13,7 @@ cases! {
     it_finds_what_expires_earlier_than_it_did,
     it_takes_nothing_that_is_written_meanwhile,
     two_at_once_share_the_work,
+    it_locks_no_writer_out,
 }
 
 fn expiring(at: Timestamp) -> Record {
@@ -83,15 +84,20 @@ async fn it_takes_nothing_that_is_written_meanwhile(place: Place) {
     assert_eq!(list(&*store, Default::default()).await.len(), 200);
 }
 
-async fn two_at_once_share_the_work(place: Place) {
-    let store = place.open();
-    create(&store, "live").await;
+/// Ten thousand that are over.
+async fn fill(place: &Place) {
     let fill = format!(
         "INSERT INTO {} SELECT sha2(seq, 256), seq, 0, NULL, X'01', '' FROM {}",
         place.table,
         numbers(1)
     );
     place.run(&fill).await;
+}
+
+async fn two_at_once_share_the_work(place: Place) {
+    let store = place.open();
+    create(&store, "live").await;
+    fill(&place).await;
     let (one, other) = (place.open(), place.open());
     let (one, other) = tokio::join!(one.purge_expired(NOW, usize::MAX), other.purge_expired(NOW, usize::MAX));
     let (one, other) = (one.unwrap(), other.unwrap());
@@ -100,4 +106,30 @@ async fn two_at_once_share_the_work(place: Place) {
     let left = store.purge_expired(NOW, usize::MAX).await.unwrap();
     assert_eq!(one + other + left, 10_000);
     assert_eq!(list(&store, Default::default()).await.len(), 1);
+}
+
+/// It works in batches, and a writer has its turn between them at the latest.
+async fn it_locks_no_writer_out(place: Place) {
+    let store = place.open();
+    let mut version = create(&store, "live").await;
+    fill(&place).await;
+    let (purger, is_over) = (place.open(), AtomicBool::new(false));
+    let purging = async {
+        let purged = purger.purge_expired(NOW, usize::MAX).await.unwrap();
+        is_over.store(true, Ordering::Relaxed);
+        purged
+    };
+    let writing = async {
+        let mut writes = 0;
+        while !is_over.load(Ordering::Relaxed) {
+            version =
+                store.write(&key("live"), record("live"), WriteMode::Update(version.clone())).await.unwrap();
+            writes += 1;
+        }
+        writes
+    };
+    let (purged, writes) = tokio::join!(purging, writing);
+    println!("{writes} writes");
+    assert_eq!(purged, 10_000);
+    assert!(writes >= 10, "{writes}");
 }

@@ -1,12 +1,17 @@
-//! What operations cost on the wire, counted by a proxy: one round trip each, and few bytes beside the record.
+//! What operations cost: on the wire, counted by a proxy, one round trip each, and few bytes beside the record; in the server,
+//! no write to an index.
+
+use std::time::Instant;
 
 use dancecard_core::{ListQuery, Record, Store, WriteMode};
 use dancecard_servers::Proxy;
 use dancecard_store_postgres::{Config, PostgresStore};
 
 use crate::fixture::*;
+use crate::outages::fragile;
 
 cases! {
+    writes_leave_the_indexes_alone,
     each_operation_is_one_round_trip,
     without_prepared_statements_it_is_one_too,
     what_waits_together_travels_together,
@@ -145,4 +150,38 @@ async fn the_first_use_connects_and_no_other(place: Place) {
     // One that writes: hello, the statements, the question.
     let then = proxy.counts();
     assert_eq!((then.connections, then.round_trips), (2, 4 + 20 + 3));
+}
+
+/// An update that finds room in its page and changes no indexed column writes no index ("heap only").
+///
+/// On a server without other tests, whose transactions would keep old rows from being cleared away.
+async fn writes_leave_the_indexes_alone(_: Place) {
+    let (_server, place) = fragile().await;
+    let store = place.open();
+    let mut versions = Vec::new();
+    for number in 0..200 {
+        let written = store.write(&key(number), bulk(1024), WriteMode::Create).await.unwrap();
+        versions.push(written);
+    }
+    for round in 1..=10 {
+        for (number, version) in versions.iter_mut().enumerate() {
+            let active = Record::new(meta().with_expires_at(later(3600 + round)), vec![b'x'; 1024]);
+            let update = WriteMode::Update(version.clone());
+            *version = store.write(&key(number), active, update).await.unwrap();
+            assert!(store.touch(&key(number), later(7200 + round)).await.unwrap());
+        }
+    }
+    // A server process tells what it did when it has nothing to do for a while, or ends.
+    drop(store);
+    let counts = format!(
+        "SELECT n_tup_upd >= 4000 AND n_tup_hot_upd > n_tup_upd * 9 / 10 FROM pg_stat_user_tables \
+         WHERE relname = '{}'",
+        place.table
+    );
+    let begun = Instant::now();
+    let client = place.client().await;
+    while !client.query_one(&counts, &[]).await.unwrap().get::<_, bool>(0) {
+        assert!(begun.elapsed() < PATIENCE, "fewer than nine in ten");
+        tokio::task::yield_now().await;
+    }
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use dancecard_core::{ErrorKind, Record, Retry, Store, WriteMode};
+use dancecard_core::{ErrorKind, Retry, Store, WriteMode};
 use dancecard_servers::{Running, postgres};
 use dancecard_store_postgres::PostgresStore;
 use dancecard_testkit::Random;
@@ -13,7 +13,6 @@ use tokio::sync::{Mutex, MutexGuard};
 use crate::fixture::*;
 
 cases! {
-    writes_leave_the_indexes_alone,
     what_was_acknowledged_survives_a_kill,
     a_restart_is_waited_for,
     an_end_while_writing_is_never_a_false_success,
@@ -35,40 +34,6 @@ pub(crate) async fn fragile() -> (MutexGuard<'static, Running>, Place) {
     }
     let place = Place::new(&server);
     (server, place)
-}
-
-/// An update that finds room in its page and changes no indexed column writes no index ("heap only").
-///
-/// On a server without other tests, whose transactions would keep old rows from being cleared away.
-async fn writes_leave_the_indexes_alone(_: Place) {
-    let (_server, place) = fragile().await;
-    let store = place.open();
-    let mut versions = Vec::new();
-    for number in 0..200 {
-        let written = store.write(&key(number), bulk(1024), WriteMode::Create).await.unwrap();
-        versions.push(written);
-    }
-    for round in 1..=10 {
-        for (number, version) in versions.iter_mut().enumerate() {
-            let active = Record::new(meta().with_expires_at(later(3600 + round)), vec![b'x'; 1024]);
-            let update = WriteMode::Update(version.clone());
-            *version = store.write(&key(number), active, update).await.unwrap();
-            assert!(store.touch(&key(number), later(7200 + round)).await.unwrap());
-        }
-    }
-    // A server process tells what it did when it has nothing to do for a while, or ends.
-    drop(store);
-    let counts = format!(
-        "SELECT n_tup_upd >= 4000 AND n_tup_hot_upd > n_tup_upd * 9 / 10 FROM pg_stat_user_tables \
-         WHERE relname = '{}'",
-        place.table
-    );
-    let begun = Instant::now();
-    let client = place.client().await;
-    while !client.query_one(&counts, &[]).await.unwrap().get::<_, bool>(0) {
-        assert!(begun.elapsed() < PATIENCE, "fewer than nine in ten");
-        tokio::task::yield_now().await;
-    }
 }
 
 /// What a writer was told: what it wrote, and what it removed after that.

@@ -14,6 +14,7 @@ cases! {
     it_looks_at_what_was_touched_once_and_not_again,
     it_takes_nothing_that_is_written_meanwhile,
     two_at_once_share_the_work,
+    it_locks_no_writer_out,
 }
 
 fn expiring(at: Timestamp) -> Record {
@@ -97,14 +98,19 @@ async fn it_takes_nothing_that_is_written_meanwhile(place: Place) {
     assert_eq!(list(&*store, Default::default()).await.len(), 200);
 }
 
-async fn two_at_once_share_the_work(place: Place) {
-    let store = place.open();
-    create(&store, "live").await;
+/// Ten thousand that are over.
+async fn fill(place: &Place) {
     let fill = format!(
         "INSERT INTO {} SELECT sha256(n::text::bytea), n, 0, 0, NULL, '\\x01', '' FROM generate_series(1, 10000) n",
         place.table
     );
     place.run(&fill).await;
+}
+
+async fn two_at_once_share_the_work(place: Place) {
+    let store = place.open();
+    create(&store, "live").await;
+    fill(&place).await;
     let (one, other) = (place.open(), place.open());
     let (one, other) = tokio::join!(one.purge_expired(NOW, usize::MAX), other.purge_expired(NOW, usize::MAX));
     let (one, other) = (one.unwrap(), other.unwrap());
@@ -113,4 +119,30 @@ async fn two_at_once_share_the_work(place: Place) {
     let left = store.purge_expired(NOW, usize::MAX).await.unwrap();
     assert_eq!(one + other + left, 10_000);
     assert_eq!(list(&store, Default::default()).await.len(), 1);
+}
+
+/// It works in batches, and a writer has its turn between them at the latest.
+async fn it_locks_no_writer_out(place: Place) {
+    let store = place.open();
+    let mut version = create(&store, "live").await;
+    fill(&place).await;
+    let (purger, is_over) = (place.open(), AtomicBool::new(false));
+    let purging = async {
+        let purged = purger.purge_expired(NOW, usize::MAX).await.unwrap();
+        is_over.store(true, Ordering::Relaxed);
+        purged
+    };
+    let writing = async {
+        let mut writes = 0;
+        while !is_over.load(Ordering::Relaxed) {
+            version =
+                store.write(&key("live"), record("live"), WriteMode::Update(version.clone())).await.unwrap();
+            writes += 1;
+        }
+        writes
+    };
+    let (purged, writes) = tokio::join!(purging, writing);
+    println!("{writes} writes");
+    assert_eq!(purged, 10_000);
+    assert!(writes >= 10, "{writes}");
 }

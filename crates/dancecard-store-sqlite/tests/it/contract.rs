@@ -204,6 +204,42 @@ async fn purge_removes_only_what_expired_and_no_more_than_asked() {
     assert_eq!(left.len(), 100);
 }
 
+/// It works in batches, and a writer has its turn between them.
+#[tokio::test]
+async fn a_purge_locks_no_writer_out() {
+    let place = Place::new();
+    let store = std::sync::Arc::new(place.open());
+    let creating: Vec<_> = (0..5000)
+        .map(|number| {
+            let (store, record) = (store.clone(), Record::new(Meta::new(NOW, later(10)), vec![]));
+            tokio::spawn(async move { store.write(&key(number), record, WriteMode::Create).await.unwrap() })
+        })
+        .collect();
+    for created in creating {
+        created.await.unwrap();
+    }
+    let mut version = create(&*store, "live").await;
+    let is_over = std::cell::Cell::new(false);
+    let purging = async {
+        let purged = store.purge_expired(later(10), usize::MAX).await.unwrap();
+        is_over.set(true);
+        purged
+    };
+    let writing = async {
+        let mut writes = 0;
+        while !is_over.get() {
+            version =
+                store.write(&key("live"), record("live"), WriteMode::Update(version.clone())).await.unwrap();
+            writes += 1;
+        }
+        writes
+    };
+    let (purged, writes) = tokio::join!(purging, writing);
+    println!("{writes} writes");
+    assert_eq!(purged, 5000);
+    assert!(writes >= 5, "{writes}");
+}
+
 #[tokio::test]
 async fn purge_goes_by_the_touched_expiry() {
     let place = Place::new();
