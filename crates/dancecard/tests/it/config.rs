@@ -6,6 +6,8 @@ use dancecard::Result;
 use dancecard::config::{Config, Loader, engines};
 use libtest_mimic::Trial;
 
+#[cfg(feature = "axum")]
+mod answered;
 mod choices;
 mod dsn;
 #[cfg(all(feature = "mongodb", feature = "object-azblob", feature = "object-s3"))]
@@ -19,6 +21,8 @@ mod unopened;
 
 pub(crate) fn trials() -> Vec<Trial> {
     let modules = [
+        #[cfg(feature = "axum")]
+        answered::trials(),
         choices::trials(),
         dsn::trials(),
         #[cfg(all(feature = "mongodb", feature = "object-azblob", feature = "object-s3"))]

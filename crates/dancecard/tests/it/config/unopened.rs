@@ -17,7 +17,11 @@ async fn opening_makes_no_file() {
     let folder = tempfile::tempdir().unwrap();
     let nowhere = folder.path().join("nowhere");
     let nowhere = nowhere.display();
-    for engine in [format!("sqlite:{nowhere}/s.db"), format!("file:{nowhere}/sessions")] {
+    let objects = format!("object:fs?root={nowhere}/objects&last_writer_wins=true");
+    let objects = cfg!(feature = "object-fs").then_some(objects);
+    for engine in
+        [format!("sqlite:{nowhere}/s.db"), format!("file:{nowhere}/sessions")].into_iter().chain(objects)
+    {
         let config = load_in(folder.path(), &format!("session: '{engine}'")).unwrap();
         assert!(config.http().is_ok(), "{engine}");
     }
