@@ -4,8 +4,8 @@ use std::future::ready;
 use std::sync::{Arc, Mutex};
 
 use dancecard::{
-    HookPoint, Hooks, MemoryStore, Outcome, Result, Session, SessionId, SessionManager, SharedStore, Token,
-    TokenAction,
+    Fingerprint, HookPoint, Hooks, MemoryStore, Outcome, Result, Session, SessionId, SessionManager,
+    SharedStore, Token, TokenAction,
 };
 use libtest_mimic::Trial;
 
@@ -27,6 +27,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 pub(crate) async fn hold(store: SharedStore) {
     order(store.clone()).await;
     several_at_a_point(store.clone()).await;
+    whose_id(store.clone()).await;
     broken::stop_nothing(store).await;
 }
 
@@ -58,6 +59,12 @@ struct Visitor {
 impl Visitor {
     fn new(manager: SessionManager) -> Self {
         Self { manager, cookie: None }
+    }
+
+    /// That of the session which its cookie leads to.
+    fn fingerprint(&self) -> Fingerprint {
+        let id = SessionId::parse(self.cookie.unwrap().as_str().as_bytes()).unwrap();
+        self.manager.fingerprint(&id.key(""))
     }
 
     fn open(&self) -> Session {
@@ -132,4 +139,33 @@ async fn several_at_a_point(store: SharedStore) {
     let mut visitor = Visitor::new(SessionManager::new(store).with_hooks(hooks));
     visitor.request(async |session| session.set("user", "ada")).await.unwrap();
     assert_eq!(log.take(), ["first", "second", "third"]);
+}
+
+/// A lookup and an end tell of the id that they are for, a change of id of the old one and of the new one.
+async fn whose_id(store: SharedStore) {
+    use HookPoint::{
+        AfterChangeId, AfterDestroy, AfterRetrieve, BeforeChangeId, BeforeDestroy, BeforeRetrieve,
+    };
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let hooks = HookPoint::ALL.into_iter().fold(Hooks::new(tokio::time::sleep), |hooks, point| {
+        let seen = seen.clone();
+        hooks.on(point, move |moment| {
+            seen.lock().unwrap().push((moment.point(), moment.fingerprint()));
+            ready(Ok(()))
+        })
+    });
+    let mut visitor = Visitor::new(SessionManager::new(store).with_hooks(hooks));
+    visitor.request(async |session| session.set("user", "ada")).await.unwrap();
+    seen.lock().unwrap().clear();
+    let old = visitor.fingerprint();
+    visitor.request(async |session| session.cycle_id()).await.unwrap();
+    let new = visitor.fingerprint();
+    visitor.request(async |session| session.destroy()).await.unwrap();
+    let told = [(BeforeRetrieve, old), (AfterRetrieve, old), (BeforeChangeId, old), (AfterChangeId, new)];
+    let told_at_its_end =
+        [(BeforeRetrieve, new), (AfterRetrieve, new), (BeforeDestroy, new), (AfterDestroy, new)];
+    let expected: Vec<_> =
+        told.into_iter().chain(told_at_its_end).map(|(point, id)| (point, Some(id))).collect();
+    assert_eq!(*seen.lock().unwrap(), expected);
+    assert_ne!(old, new);
 }

@@ -5,6 +5,8 @@ use dancecard::{ErrorKind, Store as _};
 
 trials! {
     an_engine_is_in_the_build_or_named_with_its_feature,
+    what_stands_for_an_engine_names_its_feature_too,
+    a_variable_that_chooses_one_names_its_feature_too,
 }
 
 /// A feature, whether the build has it, and names and URLs of the engine that it brings.
@@ -62,4 +64,52 @@ async fn an_engine_is_in_the_build_or_named_with_its_feature() {
     // By name only.
     std::fs::write(&file, "session: memory\nengines: { session: { redis: { prefix: x } } }\n").unwrap();
     assert!(Loader::new(&file).with_variables([("A", "b")]).load(&engines()).is_ok());
+}
+
+/// Names of Dancer's that lead to an engine by what else is said, and that engine's feature.
+const INDIRECT: &[(&str, bool, &str)] = &[
+    ("session: DBI\nsession_options: { dsn: 'dbi:Pg:dbname=app' }\n", cfg!(feature = "postgres"), "postgres"),
+    ("session: DBI\nsession_options: { dsn: 'dbi:mysql:app' }\n", cfg!(feature = "mysql"), "mysql"),
+    ("session: DBI\nsession_options: { dsn: 'dbi:SQLite:app.db' }\n", cfg!(feature = "sqlite"), "sqlite"),
+    (
+        "session: KiokuDB\nkiokudb_backend: Files\nkiokudb_backend_opts: { dir: x }\n",
+        cfg!(feature = "file"),
+        "file",
+    ),
+];
+
+async fn what_stands_for_an_engine_names_its_feature_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.yml");
+    for (text, is_there, feature) in INDIRECT {
+        std::fs::write(&file, text).unwrap();
+        let loaded = Loader::new(&file).with_variables([("A", "b")]).load(&engines());
+        match loaded.and_then(|config| config.store()) {
+            Ok(store) => assert!(*is_there && store.engine() == *feature, "{text}"),
+            Err(error) => {
+                assert!(!is_there, "{text}{error}");
+                assert!(
+                    error.to_string().contains(&format!("build dancecard with the feature `{feature}`")),
+                    "{error}"
+                );
+            }
+        }
+    }
+}
+
+async fn a_variable_that_chooses_one_names_its_feature_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.yml");
+    std::fs::write(&file, "charset: UTF-8\n").unwrap();
+    for (feature, is_there, names) in ENGINES {
+        let loaded = Loader::new(&file).with_variables([("DANCECARD_SESSION", names[0])]).load(&engines());
+        assert_eq!(loaded.is_ok(), *is_there, "{feature}");
+        if let Err(error) = loaded {
+            let text = error.to_string();
+            assert!(
+                text.contains("DANCECARD_SESSION: ") && text.contains(&format!("feature `{feature}`")),
+                "{text}"
+            );
+        }
+    }
 }

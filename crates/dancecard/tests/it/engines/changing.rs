@@ -25,6 +25,7 @@ pub(super) async fn from_form_to_form(house: &House) {
         house.changes_over(way).await;
         house.refuses_what_it_can_not_read(way).await;
     }
+    house.changes_over_to_ones_own().await;
 }
 
 /// A way to write the data of sessions.
@@ -179,6 +180,23 @@ impl House {
             assert_eq!(browser.reads(&http).await.unwrap(), count + 1);
             before = Some(stored);
         }
+    }
+
+    /// A serializer that a file chooses by the name that the application gave it.
+    async fn changes_over_to_ones_own(&self) {
+        let mut browser = Browser::default();
+        browser.counts(&self.in_file(&JSON)).await.unwrap();
+        let mut engines = self.engines.clone();
+        engines.serializer("own", Own);
+        let path = self.folder.path().join("own.yml");
+        std::fs::write(&path, Form { serializer: "own", ..JSON }.in_file(&self.engine)).unwrap();
+        let own = Loader::new(path).with_variables([("A", "b")]).load(&engines).unwrap().http().unwrap();
+        assert_eq!(browser.reads(&own).await.unwrap(), 1);
+        browser.counts(&own).await.unwrap();
+        let stored = browser.stored(&own).await;
+        assert_eq!(stored.meta().codec(), CodecTag::FIRST_OWN);
+        assert!((JSON.fits)(stored.payload()));
+        assert_eq!(browser.reads(&own).await.unwrap(), 2);
     }
 
     /// What one writes and the other can't read stays as it is, and says what to do.

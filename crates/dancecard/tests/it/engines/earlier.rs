@@ -7,8 +7,8 @@ use std::time::Duration;
 use dancecard::codec::{Compressed, Encrypted, MessagePackCodec, YamlCodec};
 use dancecard::seal::{Key, KeyRing};
 use dancecard::{
-    Clock, JsonCodec, Meta, Outcome, Record, SessionId, SessionManager, SharedStore, Store, SystemClock,
-    Timestamp, WriteMode,
+    Clock, ErrorKind, JsonCodec, Meta, Outcome, Record, SessionId, SessionManager, SharedStore, Store,
+    SystemClock, Timestamp, Versioned, WriteMode,
 };
 
 /// Each with its name, release and all.
@@ -70,5 +70,17 @@ pub(super) async fn are_read_and_change_over(store: SharedStore) {
         let stored = store.load(&id.key("")).await.unwrap().unwrap();
         assert_eq!(stored.meta().codec(), dancecard::CodecTag::MESSAGE_PACK, "{name:?}");
         assert_eq!(stored.meta().address(), Some("192.0.2.7"), "{name:?}");
+        assert_left_by_an_old_writer(&store, &id, &stored).await;
     }
+}
+
+/// A server of a build that does not know the new form says so, and leaves what it can't read.
+async fn assert_left_by_an_old_writer(store: &SharedStore, id: &SessionId, stored: &Versioned) {
+    let manager = SessionManager::new(store.clone());
+    let session = manager.open([id.token().as_str().as_bytes()]);
+    session.set("added", 2).unwrap();
+    let error = manager.commit(&session).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+    let after = store.load(&id.key("")).await.unwrap().unwrap();
+    assert_eq!((after.version(), after.payload()), (stored.version(), stored.payload()));
 }
