@@ -13,6 +13,7 @@ mod cases;
 mod changing;
 mod earlier;
 mod hostile;
+mod registry;
 
 pub(crate) fn trials() -> Vec<Trial> {
     cases::ALL.iter().map(trial).collect()
@@ -33,6 +34,7 @@ async fn run(case: &'static Case) {
     if store.client_side().is_none() {
         earlier::are_read_and_change_over(store.clone()).await;
         hostile::are_refused_and_left_alone(&store).await;
+        registry::holds_ends(store.clone()).await;
         crate::hooks::hold(store).await;
     }
 }

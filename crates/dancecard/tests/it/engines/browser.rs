@@ -17,7 +17,7 @@ pub(super) struct Browser {
 
 impl Browser {
     /// One request.
-    async fn visit<T>(
+    pub(super) async fn visit<T>(
         &mut self,
         http: &SessionHttp,
         handler: impl AsyncFnOnce(&Session) -> Result<T>,

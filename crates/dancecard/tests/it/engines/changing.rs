@@ -98,7 +98,7 @@ fn opens(bytes: &[u8], key: &str) -> bool {
     ring(&[key]).sealer("payload", APPLICATION).open(&[], bytes).is_some()
 }
 
-fn ring(keys: &[&str]) -> KeyRing {
+pub(super) fn ring(keys: &[&str]) -> KeyRing {
     KeyRing::new(keys.iter().map(|key| Key::parse(key).unwrap())).unwrap()
 }
 
