@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use dancecard_core::{Error, ErrorKind, Retry, Store, Version, WriteMode};
+use dancecard_core::{DeadlineStore, Error, ErrorKind, Retry, Store, Version, WriteMode};
 use dancecard_servers::{Mode, Proxy, Way};
 use dancecard_store_postgres::{Config, PostgresStore};
 
@@ -15,6 +15,7 @@ cases! {
     what_does_no_harm_twice_is_done_again,
     connections_that_break_while_idle_are_not_noticed,
     a_silent_network_is_given_up_in_time,
+    a_deadline_around_the_engine_holds_where_the_engines_own_is_longer,
     a_refused_connection_is_safe_to_try_again,
     a_slow_network_is_only_slow,
     an_answer_that_comes_late_is_not_taken_for_another,
@@ -141,6 +142,23 @@ async fn a_silent_network_is_given_up_in_time(place: Place) {
     let found = net.store.load(&key("a")).await.unwrap().unwrap();
     assert!(found.payload() != b"unsent");
     until_it_works(|| net.update(found.version(), "again")).await;
+}
+
+/// The wrapper's, whose error says as much as the engine's would. What it gave up may be done, or not.
+async fn a_deadline_around_the_engine_holds_where_the_engines_own_is_longer(place: Place) {
+    let Network { proxy, store, version, .. } =
+        Network::new(&place, |config| config.with_timeout(PATIENCE)).await;
+    let timed = DeadlineStore::new(store, tokio::time::sleep).with_reads(SHORT).with_writes(SHORT);
+    proxy.set(Mode::BlackHole);
+    let update = WriteMode::Update(version);
+    let error = within(SHORT, timed.write(&key("a"), record("held"), update)).await.unwrap_err();
+    assert_is(&error, ErrorKind::Unavailable, Retry::Unknown);
+    let error = within(SHORT, timed.load(&key("a"))).await.unwrap_err();
+    assert_is(&error, ErrorKind::Unavailable, Retry::Safe);
+    proxy.reset();
+    proxy.set(Mode::Pass);
+    until_it_works(|| timed.health()).await;
+    assert!(timed.load(&key("a")).await.unwrap().is_some());
 }
 
 async fn a_refused_connection_is_safe_to_try_again(place: Place) {
