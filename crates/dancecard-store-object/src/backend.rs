@@ -14,12 +14,13 @@ use crate::client::{Client, Condition, Got};
 use crate::conditions::Conditions;
 use crate::config::Config;
 use crate::dangling::{Sightings, Since};
-use crate::error::{self, ENGINE};
+use crate::error::{self, ENGINE, Step};
 use crate::index::{self, Parting};
 use crate::name::{Name, Owner, Paths};
 use crate::object::{self, Fault, Nonce, Object};
 use crate::opening;
 use crate::service::{self, Traits};
+use crate::task::outcome;
 use crate::version::{State, Token};
 
 /// How many records of a service in this process can be changed at the same time.
@@ -44,10 +45,10 @@ const LANES: usize = 64;
 pub struct ObjectStore {
     pub(crate) client: Arc<Client>,
     pub(crate) paths: Paths,
-    pub(crate) config: Config,
+    pub(crate) config: Arc<Config>,
     traits: Traits,
     pub(crate) sightings: Sightings,
-    opened: OnceCell<()>,
+    opened: Arc<OnceCell<()>>,
     lanes: Box<[Mutex<()>]>,
 }
 
@@ -88,21 +89,40 @@ impl ObjectStore {
         Ok(Self {
             client: Arc::new(client),
             paths,
-            config,
+            config: Arc::new(config),
             traits,
             sightings: Sightings::default(),
-            opened: OnceCell::new(),
+            opened: Arc::default(),
             lanes,
         })
     }
 
     /// Sees once that there are objects of ours, or none.
+    ///
+    /// It goes on by itself: one who comes first, and whom nobody polls any more, holds up no other.
     pub(crate) async fn ready(&self, operation: &'static str) -> Result<()> {
-        let open = async || {
-            self.client.open(|| service::files(&self.config, operation))?;
-            opening::open(&self.client, &self.paths, self.config.create, operation).await
-        };
-        self.opened.get_or_try_init(open).await.map(drop)
+        if self.opened.initialized() {
+            return Ok(());
+        }
+        let opening = self.opening(operation);
+        if self.client.is_here() {
+            return opening.await;
+        }
+        let opened = outcome(tokio::spawn(opening).await);
+        opened.unwrap_or_else(|| Err(error::abandoned(operation, Step::Read)))
+    }
+
+    fn opening(&self, operation: &'static str) -> impl Future<Output = Result<()>> + Send + 'static {
+        let (client, paths, config) =
+            (Arc::clone(&self.client), self.paths.clone(), Arc::clone(&self.config));
+        let opened = Arc::clone(&self.opened);
+        async move {
+            let open = async || {
+                client.open(|| service::files(&config, operation))?;
+                opening::open(&client, &paths, config.create, operation).await
+            };
+            opened.get_or_try_init(open).await.map(drop)
+        }
     }
 
     /// The record of this name, if there is one.

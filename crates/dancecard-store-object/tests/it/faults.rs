@@ -22,6 +22,7 @@ trials![
     a_silent_server_holds_nobody_beyond_the_deadline,
     a_slow_server_is_waited_for,
     a_request_goes_on_though_nobody_looks,
+    a_first_use_that_nobody_looks_at_holds_up_no_other,
     counters_are_exact_or_unknown_under_faults,
     a_server_that_is_stopped_is_waited_for_until_the_deadline,
     a_server_that_was_killed_is_found_again_with_what_it_acknowledged,
@@ -200,6 +201,17 @@ async fn a_request_goes_on_though_nobody_looks() {
         tokio::task::yield_now().await;
     }
     assert_eq!(load.await.unwrap().unwrap().payload(), bulk(100).payload);
+}
+
+async fn a_first_use_that_nobody_looks_at_holds_up_no_other() {
+    let store = connect(&config(&shared().url()));
+    let (one, other) = (key("a"), key("b"));
+    let mut first = pin!(store.load(&one));
+    let has_begun = poll_fn(|context| Poll::Ready(first.as_mut().poll(context).is_pending()));
+    assert!(has_begun.await);
+    let second = tokio::time::timeout(PATIENCE, store.load(&other)).await;
+    assert!(second.expect("it waits for the first").unwrap().is_none());
+    assert!(first.await.unwrap().is_none());
 }
 
 /// Each increment that was acknowledged is there; each that was not is there or not, and says so.
