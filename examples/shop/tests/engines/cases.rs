@@ -1,8 +1,8 @@
 //! The engines, each with the sample that chooses it.
 
 use dancecard_servers::{
-    Absent, mariadb, memcached, mongod, mongod_replica_set, postgres, redis, redis_cluster, redis_sentinel,
-    s3, valkey,
+    Absent, mariadb, memcached, mongod, mongod_replica_set, mysql, postgres, redis, redis_cluster,
+    redis_sentinel, s3, valkey,
 };
 
 use crate::case::{ALL, Abilities, Case, Server};
@@ -34,9 +34,13 @@ pub(crate) const CASES: &[Case] = &[
         let server = postgres::start()?;
         Ok(Server::at("DANCECARD_ENGINES__SESSION__POSTGRES__URL", server.url(), server))
     }),
-    case("mysql.yml", "mysql", ALL, mariadb::check, || {
+    case("mariadb.yml", "mysql", ALL, mariadb::check, || {
         let server = mariadb::start()?;
         Ok(Server::at("DANCECARD_ENGINES__SESSION__MARIADB__URL", server.url(), server))
+    }),
+    case("mysql.yml", "mysql", ALL, mysql::check, || {
+        let server = mysql::start()?;
+        Ok(Server::at("DANCECARD_ENGINES__SESSION__MYSQL__URL", server.url(), server))
     }),
     case("redis.yml", "redis", ALL, redis::check, || {
         let server = redis::start()?;
